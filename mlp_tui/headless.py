@@ -1,0 +1,132 @@
+"""Training without a screen: events become lines on standard output."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import Progress, TaskID
+
+from .characters import can_show_blocks, in_quadrants, in_ramp, side_by_side
+from .events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    Predictions,
+    Preparing,
+    Preview,
+    RunFinished,
+    RunStarted,
+    to_json,
+)
+from .session import Session
+
+PRINT_EVERY = 100
+"""Batches from one line to the next, as in the notebook."""
+
+
+def run_headless(session: Session, as_json: bool) -> int:
+    """Trains to the end, or to a signal, and returns the exit code."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.captureWarnings(True)
+    received: list[int] = []
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+
+    lines = as_json_lines if as_json else NotebookLines()
+    code = 0
+    with closing(session.events(stop)) as events:
+        for event in told_on_stderr(events):
+            try:
+                for line in lines(event):
+                    print(line, flush=True)
+            except BrokenPipeError:
+                # Python flushes standard output once more at exit: give it somewhere to go.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                complain("Nobody reads the output any more, so the training was stopped.")
+                return 1
+            if isinstance(event, RunFinished) and event.reason in ("failed", "diverged"):
+                code = 1
+    return 128 + received[0] if received else code
+
+
+def complain(sentence: str) -> None:
+    """Says one sentence on standard error, in the program's name."""
+    print(f"mlp-tui: {sentence}", file=sys.stderr, flush=True)
+
+
+def told_on_stderr(events: Iterator[Event]) -> Iterator[Event]:
+    """The same events; what is for the person rather than the program goes to standard error on the way."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        tasks: dict[str, TaskID] = {}
+        for event in events:
+            match event:
+                case Preparing(what, done, total) if total:
+                    if what not in tasks:
+                        tasks[what] = progress.add_task(what)
+                    progress.update(tasks[what], completed=done, total=total)
+                case RunStarted(notice=notice):
+                    progress.stop()
+                    if notice:
+                        complain(notice)
+                case RunFinished(message=message) if message:
+                    progress.stop()
+                    complain(message)
+            yield event
+
+
+def as_json_lines(event: Event) -> Iterator[str]:
+    """The event itself, as one line."""
+    yield to_json(event)
+
+
+class NotebookLines:
+    """The notebook's own lines, to the letter; at the end its picture, in characters."""
+
+    def __init__(self) -> None:
+        self.preview: Preview | None = None
+        self.predictions: Predictions | None = None
+
+    def __call__(self, event: Event) -> Iterator[str]:
+        match event:
+            case BatchFinished(epoch=epoch, batch=batch, running_loss=loss) if batch % PRINT_EVERY == 1:
+                yield f"Epoch {epoch}, batch {batch}: loss = {loss:.2f}"
+            case EpochFinished() as e:
+                for name, loss, accuracy in (
+                    ("train", e.train_loss, e.train_accuracy),
+                    ("test", e.test_loss, e.test_accuracy),
+                ):
+                    yield (
+                        f"Epoch {e.epoch} done. Average {name} loss = {loss:.2f}, "
+                        f"average {name} accuracy = {accuracy * 100:.3f}%"
+                    )
+            case Preview():
+                self.preview = event
+            case Predictions():
+                self.predictions = event
+            case RunFinished(reason="completed") if self.preview and self.predictions:
+                yield ""
+                yield from picture(self.preview, self.predictions)
+
+
+def picture(preview: Preview, predictions: Predictions) -> list[str]:
+    """The examples five to a row, each over its prediction and its label."""
+    width, height = 14, 7
+    draw = in_quadrants if can_show_blocks(sys.stdout.encoding) else in_ramp
+    digits = [
+        [*draw(pixels, width, height), f"Prediction: {prediction}", f"Label: {label}"]
+        for pixels, label, prediction in zip(preview.pixels, preview.labels, predictions.predictions, strict=True)
+    ]
+    return side_by_side(digits, width, columns=5)

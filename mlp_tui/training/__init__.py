@@ -1,0 +1,1 @@
+"""Everything that computes: PyTorch lives here and nowhere else."""

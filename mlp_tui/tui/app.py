@@ -1,0 +1,276 @@
+"""TrainingApp: the dashboard's layout and its keys."""
+
+import sys
+import time
+from typing import ClassVar, TypeVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Print
+from textual.theme import Theme
+from textual.widget import Widget
+from textual.widgets import Footer, RichLog, Static
+
+from ..characters import can_show_blocks
+from ..events import BatchFinished, Event, Predictions, Preparing, RunFinished, RunStarted
+from ..session import Session
+from .accuracy_table import AccuracyTable
+from .dialogs import KeysScreen, QuitScreen
+from .digit_grid import DigitGrid
+from .glyphs import ASCII, UNICODE
+from .loss_chart import LossChart
+from .loss_sparkline import LossSparkline
+from .run_state import Phase, RunState
+from .status_lines import ProgressLine, RunHeader, summary
+from .worker import Told, TrainingWorker
+
+W = TypeVar("W", bound=Widget)
+
+SLOW_SECONDS = 1.0
+"""Time between two drawings of the panels that cost most, while training runs."""
+
+LEAVE_SECONDS = 2.0
+"""How long to wait for the training's thread when the user quits."""
+
+# Each colour is one of xterm's 256, so that it looks the same where there are no more.
+THEME = Theme(
+    name="mlp-tui",
+    primary="#5fafff",
+    secondary="#ffaf5f",
+    accent="#5fafff",
+    success="#87d787",
+    warning="#ffd787",
+    error="#ff8787",
+    foreground="#d0d0d0",
+    background="#121212",
+    surface="#1c1c1c",
+    panel="#262626",
+    dark=True,
+)
+
+
+class TrainingApp(App[None]):
+    """The dashboard of one session, which it drives by way of a worker thread."""
+
+    TITLE = "mlp-tui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (36, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # One key, three meanings: `check_action` says which it has, and the footer shows that one.
+        Binding("s,space", "start", "Start", key_display="s", tooltip="start, pause, go on (the space bar too)"),
+        Binding("s,space", "pause", "Pause", key_display="s"),
+        Binding("s,space", "go_on", "Go on", key_display="s"),
+        Binding("x", "stop", "Stop", tooltip="stop the training; what it has learnt stays on the screen"),
+        Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
+        Binding("m", "messages", "Messages", tooltip="the messages, large; again: back"),
+        Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
+        Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.worker = TrainingWorker(session, self.post_message)
+        self.state = RunState()
+        self.phase: Phase = "loading"
+        self.glyphs = UNICODE if can_show_blocks(getattr(sys.__stderr__, "encoding", None)) else ASCII
+        # Sixteen colours are too few for the shades of a digit.
+        self.shades = self.glyphs is UNICODE and self.console.color_system not in (None, "standard")
+        self._armed = False  # whether training starts as soon as it can
+        self._discarding = False  # whether the events that arrive are of a run given up for a new one
+        self._slow_due = 0.0
+        self._printed = ""
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.glyphs
+        yield RunHeader(glyphs, id="header")
+        yield Static(id="banner", markup=False)
+        yield ProgressLine(glyphs, id="progress")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield titled(LossSparkline(glyphs, id="sparkline"), "Loss of each batch")
+                yield titled(LossChart(glyphs, id="chart"), "Loss by epoch")
+                yield titled(AccuracyTable(glyphs, id="table"), "Accuracy")
+                messages = RichLog(id="messages", wrap=True, min_width=1, max_lines=1000)
+                messages.can_focus = False
+                yield titled(messages, "Messages")
+            yield titled(DigitGrid(glyphs, self.shades, id="digits"), "Test digits")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.screen.set_class(self.glyphs is ASCII, "-ascii")
+        self.query_one(
+            "#chart"
+        ).border_subtitle = f"[$primary]{self.glyphs.done} train[/]  [$secondary]{self.glyphs.test_marker} test[/]"
+        # What Python prints, and so its warnings and the log's, would tear the screen: it goes to a panel.
+        self.begin_capture_print(self)
+        self.draw()
+        # After the first frame, since importing torch takes seconds.
+        self.call_after_refresh(self.worker.start)
+
+    # What the keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "start":
+                return self.phase == "ready" or (self.phase == "loading" and not self._armed)
+            case "pause":
+                return self.phase == "training"
+            case "go_on":
+                return self.phase == "paused"
+            case "stop":
+                return self.phase in ("loading", "training", "paused")
+            case "restart":
+                return self.phase not in ("loading", "ready", "stopping")
+        return True
+
+    def action_start(self) -> None:
+        self._armed = True
+        self.worker.go_on()
+        self.enter("training" if self.phase == "ready" else self.phase)
+
+    def action_pause(self) -> None:
+        self.worker.pause()
+        self.enter("paused")
+
+    def action_go_on(self) -> None:
+        self.worker.go_on()
+        self.enter("training")
+
+    def action_stop(self) -> None:
+        self.worker.stop()
+        self.enter("stopping")
+
+    def action_restart(self) -> None:
+        self._discarding = self.state.finished is None
+        self._armed = True
+        self.state = RunState()
+        self.worker.restart()
+        self.enter("loading")
+        self.draw()
+
+    def action_messages(self) -> None:
+        self.screen.toggle_class("-messages")
+
+    def action_keys(self) -> None:
+        shown = [binding for binding in self.BINDINGS if isinstance(binding, Binding) and binding.tooltip]
+        self.push_screen(KeysScreen(shown))
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, which Textual would answer with a hint."""
+        self.action_quit()
+
+    def action_quit(self) -> None:  # type: ignore[override]  # nothing here is awaited
+        if isinstance(self.screen, QuitScreen):
+            self.screen.dismiss(True)
+        elif self.phase in ("training", "paused"):
+            self.push_screen(QuitScreen(), lambda quit: self.leave() if quit else None)
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Ends the training, then the app; without waiting for a thread that is stuck."""
+        self.worker.close()
+        self.enter("stopping")
+        deadline = time.monotonic() + LEAVE_SECONDS
+
+        def exit_when_done() -> None:
+            if self.worker.join(0) or time.monotonic() > deadline:
+                finished = self.state.finished
+                self.exit(return_code=int(finished is not None and finished.reason in ("failed", "diverged")))
+
+        self.set_interval(0.02, exit_when_done)
+
+    # What the training tells
+
+    def on_told(self, message: Told) -> None:
+        kinds: set[type[Event]] = set()
+        for event in message.events:
+            if self._discarding:
+                self._discarding = not isinstance(event, RunFinished)
+                continue
+            self.state.add(event)
+            kinds.add(type(event))
+            if isinstance(event, Preparing) and not event.done:
+                self.say(f"{event.what}{self.glyphs.ellipsis}")
+        if Predictions in kinds and self.phase == "loading":
+            self.enter("training" if self._armed else "ready")
+        if RunStarted in kinds and self.state.run:
+            self.banner(self.state.run.notice)
+        if self.state.finished and RunFinished in kinds:
+            self.enter(self.state.finished.reason)
+            self.say(summary(self.state))
+            if self.state.finished.message:
+                self.banner(self.state.finished.message, error=True)
+        self.draw(everything=self.phase != "training" or not kinds <= {BatchFinished, Predictions})
+
+    def on_print(self, message: Print) -> None:
+        *lines, self._printed = (self._printed + message.text).split("\n")
+        for line in lines:
+            self.say(line)
+
+    # What the screen shows
+
+    def enter(self, phase: Phase) -> None:
+        """Goes into a phase: the status and the footer's keys say so at once."""
+        self.phase = phase
+        self.query_one(RunHeader).show(self.state, phase)
+        self.refresh_bindings()
+
+    def draw(self, everything: bool = True) -> None:
+        """Shows the state: what moves fast each time, the rest once a second or when `everything` is asked."""
+        state = self.state
+        self.query_one(ProgressLine).show(state, self.phase)
+        sparkline = self.query_one(LossSparkline)
+        sparkline.show(state.history)
+        if not everything and time.monotonic() < self._slow_due:
+            return
+        self._slow_due = time.monotonic() + SLOW_SECONDS
+        self.query_one(RunHeader).show(state, self.phase)
+        tests = [(float(row.epoch), row.test_loss) for row in state.rows]
+        batches = state.batch.batches if state.batch else 1
+        self.query_one(LossChart).show(state.history, batches, tests, state.epochs)
+        table = self.query_one(AccuracyTable)
+        table.show(state.rows)
+        grid = self.query_one(DigitGrid)
+        grid.show(state.preview, state.predictions)
+        subtitle(sparkline, f"{state.history.latest:.3f}" if state.batch else "")
+        subtitle(grid, score(state, grid.shown))
+
+    def banner(self, text: str, error: bool = False) -> None:
+        """A sentence that stays on the screen; none takes it away."""
+        banner = self.query_one("#banner", Static)
+        banner.update(text)
+        banner.set_class(bool(text), "-shown")
+        banner.set_class(error, "-error")
+
+    def say(self, line: str) -> None:
+        """A line for the panel of messages."""
+        self.query_one(RichLog).write(line)
+
+
+def titled(widget: W, title: str) -> W:
+    """The widget as a panel with a title."""
+    widget.add_class("panel")
+    widget.border_title = title
+    return widget
+
+
+def subtitle(widget: Widget, text: str) -> None:
+    """Sets a panel's subtitle; only where it differs, since it costs drawing the panel."""
+    if widget.border_subtitle != text:
+        widget.border_subtitle = text
+
+
+def score(state: RunState, shown: int) -> str:
+    """How many of the examples are read right; and how many are on show, where not all are."""
+    if state.preview is None or state.predictions is None:
+        return ""
+    labels = state.preview.labels
+    right = sum(a == b for a, b in zip(state.predictions.predictions, labels, strict=True))
+    text = f"{right} of {len(labels)} right"
+    return text if shown == len(labels) else f"{text}, the first {shown} shown"

@@ -1,0 +1,154 @@
+"""The test digits in characters, each over what the model takes it for and what it is."""
+
+from functools import cache
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..characters import in_quadrants, in_ramp, in_shaded_quadrants
+from ..events import Predictions, Preview
+from .glyphs import ASCII, UNICODE, Glyphs
+
+SIZES = ((20, 10), (14, 7), (10, 5), (8, 4))
+"""Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
+
+VIRIDIS = (
+    (68, 1, 84), (71, 19, 101), (72, 36, 117), (70, 52, 128), (65, 68, 135), (59, 82, 139), (53, 95, 141),
+    (47, 108, 142), (42, 120, 142), (37, 132, 142), (33, 145, 140), (30, 156, 137), (34, 168, 132),
+    (47, 180, 124), (68, 191, 112), (94, 201, 98), (122, 209, 81), (155, 217, 60), (189, 223, 38),
+    (223, 227, 24), (253, 231, 37),
+)  # fmt: skip
+"""matplotlib's default colour map, dark to bright: what the notebook draws its digits in."""
+
+
+@cache
+def viridis(value: int) -> Color:
+    """The colour of a brightness, 0-255."""
+    return Color.from_rgb(*VIRIDIS[round(value / 255 * (len(VIRIDIS) - 1))])
+
+
+@cache
+def shades(bright: int, dark: int) -> Style:
+    return Style(color=viridis(bright), bgcolor=viridis(dark))
+
+
+class DigitGrid(Widget):
+    """A picture and a caption for each example. The pictures' strips are made once, the captions' as they change."""
+
+    DEFAULT_CSS = """
+    DigitGrid {
+        & > .digit-grid--label { color: $text-muted; }
+        & > .digit-grid--right { color: $success; }
+        & > .digit-grid--wrong { color: $error; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES = {"digit-grid--label", "digit-grid--right", "digit-grid--wrong"}
+
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._colour = colour
+        self._preview: Preview | None = None
+        self._predictions: Predictions | None = None
+        self._pictures: list[list[list[Segment]]] = []
+        self._captions: list[Segment] = []
+        self._cell = SIZES[-1]
+        self._columns = 1
+        self._gap = 1
+
+    def show(self, preview: Preview | None, predictions: Predictions | None) -> None:
+        """Draws the examples, with the predictions where there are any."""
+        if preview is not self._preview:
+            self._preview = preview
+            self._lay_out()
+        if predictions is not self._predictions:
+            self._predictions = predictions
+            self._write_captions()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    @property
+    def shown(self) -> int:
+        """How many of the examples have room."""
+        rows = (self.size.height) // (self._cell[1] + 1)
+        return min(len(self._pictures), self._columns * rows)
+
+    def render_line(self, y: int) -> Strip:
+        row, line = divmod(y, self._cell[1] + 1)
+        first = row * self._columns
+        shown = range(first, min(first + self._columns, self.shown))
+        if not shown:
+            return Strip.blank(self.size.width, self.rich_style)
+        gap = Segment(" " * self._gap, self.rich_style)
+        segments: list[Segment] = []
+        for i in shown:
+            segments += [self._captions[i]] if line == self._cell[1] else self._pictures[i][line]
+            segments.append(gap)
+        return Strip(segments[:-1]).adjust_cell_length(self.size.width, self.rich_style)
+
+    def _lay_out(self) -> None:
+        """Chooses the digits' size and draws their pictures."""
+        if self._preview is None or not self.size:
+            self._pictures = []
+        else:
+            count = len(self._preview.pixels)
+            self._cell, self._columns, self._gap = arrange(self.size.width, self.size.height, count)
+            self._pictures = [self._picture(pixels) for pixels in self._preview.pixels]
+        self._captions = []
+        self._write_captions()
+        self.refresh()
+
+    def _picture(self, pixels: bytes) -> list[list[Segment]]:
+        if self._colour:
+            return [
+                list(Segment.simplify(Segment(character, shades(*levels)) for character, *levels in row))
+                for row in in_shaded_quadrants(pixels, *self._cell)
+            ]
+        draw = in_ramp if self._glyphs is ASCII else in_quadrants
+        return [[Segment(line, self.rich_style)] for line in draw(pixels, *self._cell)]
+
+    def _write_captions(self) -> None:
+        if not self._pictures or self._preview is None:
+            return
+        width, height = self._cell
+        before, self._captions = self._captions, []
+        for i, label in enumerate(self._preview.labels):
+            prediction = self._predictions.predictions[i] if self._predictions else None
+            text, kind = caption(prediction, label, width, self._glyphs)
+            style = self.get_component_rich_style(f"digit-grid--{kind}")
+            self._captions.append(Segment(text.center(width), style))
+            if before and self._captions[i] != before[i]:
+                row, column = divmod(i, self._columns)
+                self.refresh(Region(column * (width + self._gap), row * (height + 1) + height, width, 1))
+
+
+def arrange(width: int, height: int, count: int) -> tuple[tuple[int, int], int, int]:
+    """The digits' size in cells, how many to a row, and the gap between: the largest size that has room for all.
+
+    Where none has, as many of the smallest as fit.
+    """
+    for cell in SIZES:
+        most = (width + 1) // (cell[0] + 1)
+        rows = height // (cell[1] + 1)
+        if most * rows >= count:
+            columns = -(-count // rows)
+            columns = next((c for c in range(columns, most + 1) if count % c == 0), columns)
+            break
+    else:
+        columns = max(1, most)
+    gap = (width - columns * cell[0]) // (columns - 1) if columns > 1 else 1
+    return cell, columns, max(1, min(3, gap))
+
+
+def caption(prediction: int | None, label: int, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """What stands under a digit, and which kind of caption it is: label, right or wrong."""
+    if prediction is None:
+        return f"label {label}"[:width], "label"
+    kind = "right" if prediction == label else "wrong"
+    mark = glyphs.right if kind == "right" else glyphs.wrong
+    return f"{mark} {prediction}, label {label}" if width >= 12 else f"{mark} {prediction} ({label})", kind

@@ -1,0 +1,140 @@
+"""Train and test loss over the epochs, with axes."""
+
+import math
+from collections.abc import Sequence
+
+import plotext
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.strip import Strip
+from textual.widget import Widget
+
+from .glyphs import UNICODE, Glyphs
+from .history import LossHistory
+
+POINTS = 200
+"""At most this many points of the train curve are drawn: more cost time and show nothing more."""
+
+RGB = tuple[int, int, int]
+
+
+class LossChart(Widget):
+    """The train loss as a curve, the test loss as a mark at each epoch's end; the loss axis is logarithmic."""
+
+    DEFAULT_CSS = """
+    LossChart {
+        height: 1fr;
+        & > .loss-chart--train { color: $primary; }
+        & > .loss-chart--test { color: $secondary; }
+        & > .loss-chart--axes { color: $text-muted; }
+    }
+    """
+    COMPONENT_CLASSES = {"loss-chart--train", "loss-chart--test", "loss-chart--axes"}
+
+    def __init__(self, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._train: Sequence[tuple[float, float]] = ()
+        self._tests: Sequence[tuple[float, float]] = ()
+        self._epochs = 1
+        self._strips: list[Strip] = []
+
+    def show(self, history: LossHistory, batches: int, tests: Sequence[tuple[float, float]], epochs: int) -> None:
+        """Draws the losses of the batches, `batches` to an epoch, and `tests`: (epoch, loss) each."""
+        every = max(1, math.ceil(len(history.points) / POINTS))
+        points = [((i + 1) * history.step / batches, loss) for i, loss in enumerate(history.points)]
+        self._train = points[every - 1 :: every]
+        self._tests = tests
+        self._epochs = epochs
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def render_line(self, y: int) -> Strip:
+        if y < len(self._strips):
+            return self._strips[y].apply_style(self.rich_style)
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def _draw(self) -> None:
+        width, height = self.size
+        self._strips = []
+        if width >= 20 and height >= 5:
+            train, test, axes = (
+                self.get_component_styles(f"loss-chart--{part}").color.rgb for part in ("train", "test", "axes")
+            )
+            ansi = plot(width, height, self._train, self._tests, self._epochs, self._glyphs, (train, test, axes))
+            for line in Text.from_ansi(ansi).split("\n"):
+                # The colours alone: plotext paints a background of its own behind its axes.
+                cells = line.render(self.app.console, end="")
+                self._strips.append(
+                    Strip(
+                        [Segment(text, Style(color=style.color) if style else None) for text, style, _ in cells]
+                    ).adjust_cell_length(width)
+                )
+        self.refresh()
+
+
+def plot(
+    width: int,
+    height: int,
+    train: Sequence[tuple[float, float]],
+    tests: Sequence[tuple[float, float]],
+    epochs: int,
+    glyphs: Glyphs,
+    colours: tuple[RGB, RGB, RGB],
+) -> str:
+    """`height` lines of `width` characters with ANSI colours. Points that have no logarithm are left out."""
+    curves = [
+        [(x, math.log10(loss)) for x, loss in points if math.isfinite(loss) and loss > 0] for points in (train, tests)
+    ]
+    train_pixel, test_pixel, axes_pixel = (plotext.pixel(colour) for colour in colours)
+    figure = plotext.figure
+    figure.clear()
+    figure.canvas("default")
+    figure.plot_size(width, height)
+    figure.axes(True, pixel=axes_pixel)
+    figure.axes(False, axis="x", side="upper")
+    figure.axes(False, axis="y", side="right")
+    values = [y for curve in curves for _, y in curve] or [-1.0, math.log10(2.5)]
+    low, high = min(values), max(values)
+    margin = max(0.05, (high - low) * 0.05)
+    low, high = low - margin, high + margin
+    x_ruler, y_ruler = figure.ruler("x"), figure.ruler("y")
+    for ruler in (x_ruler, y_ruler):
+        ruler.pixel(axes_pixel)
+    x_ruler.lim(0, epochs)
+    x_ruler.ticks(*_labelled(epoch_ticks(epochs, width)))
+    y_ruler.lim(low, high)
+    ticks = loss_ticks(10**low, 10**high)
+    y_ruler.ticks([math.log10(tick) for tick in ticks], [f"{tick:g}".rjust(5) for tick in ticks])
+    for curve, pixel, code in (
+        (curves[0], train_pixel, glyphs.train_marker),
+        (curves[1], test_pixel, glyphs.test_marker),
+    ):
+        if curve:
+            xs, ys = map(list, zip(*curve, strict=True))
+            signal = figure.signal(xs, ys, marker=plotext.marker(code, pixel))
+            if code != glyphs.test_marker:
+                signal.lines()
+            figure.draw(signal)
+    return str(figure.build())
+
+
+def epoch_ticks(epochs: int, width: int) -> list[int]:
+    """Whole epochs from 0, few enough to stand apart."""
+    step = next(
+        step for power in range(20) for step in (10**power, 2 * 10**power, 5 * 10**power) if epochs / step * 6 <= width
+    )
+    return list(range(0, epochs + 1, step))
+
+
+def loss_ticks(low: float, high: float) -> list[float]:
+    """The numbers 1, 2 and 5 times a power of ten between `low` and `high`."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [tick for power in powers for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= tick <= high]
+
+
+def _labelled(ticks: Sequence[int]) -> tuple[list[int], list[str]]:
+    return list(ticks), [str(tick) for tick in ticks]
