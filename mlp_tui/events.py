@@ -110,8 +110,8 @@ KINDS: dict[str, type[Event]] = {_snake_case(kind.__name__): kind for kind in ge
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _hints(name: str) -> dict[str, Any]:
+    return get_type_hints(KINDS[name])
 
 
 def to_json(event: Event) -> str:
@@ -127,11 +127,11 @@ def from_json(line: str) -> Event | None:
     """
     try:
         values = json.loads(line)
-        kind = KINDS.get(values.pop("event"))
-        if kind is None:
+        name = values.pop("event")
+        if name not in KINDS:
             return None
-        hints = _hints(kind)
-        return kind(**{name: _decode(hints[name], value) for name, value in values.items() if name in hints})
+        hints = _hints(name)
+        return KINDS[name](**{key: _decode(hints[key], value) for key, value in values.items() if key in hints})
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not an event: {line[:80]!r}") from error
 

@@ -1,12 +1,13 @@
-"""Draw handwritten-looking digits from pen strokes, for training where MNIST cannot be had."""
+"""The built-in digits: drawn from pen strokes, to train on where MNIST cannot be had."""
 
 import math
 
 import torch
 
-# The ways to write each digit. A way is its strokes, separated by commas; a stroke is the points that a smooth
-# curve passes through; a point is two digits, its x (rightwards) and its y (downwards) in tenths of the unit box.
-# A sharp corner is one stroke ending where the next begins: points written alike are one point and move together.
+# The ways to write each digit. A way is its strokes, separated by commas; a stroke is the points that a
+# smooth curve passes through; a point is two figures: its x (rightwards) and y (downwards), in tenths of a
+# box. At a sharp corner one stroke ends where the next begins: points written alike are one and move
+# together.
 # Ways that people use more often stand more than once, a little altered.
 GLYPHS: tuple[tuple[str, ...], ...] = (
     (  # 0
@@ -27,6 +28,7 @@ GLYPHS: tuple[tuple[str, ...], ...] = (
         "11 40 71 74 47 19, 19 48 89",  # corner
         "12 40 72 65 39 19 17 37 58 89",  # loop
         "21 50 73 56 28 18 37 58 98",  # flat loop
+        "22 30 51 53 36 18, 18 48 98",  # small head, long foot
     ),
     (  # 3
         "21 40 71 63 44, 44 75 77 59 18",  # cusp
@@ -72,48 +74,50 @@ GLYPHS: tuple[tuple[str, ...], ...] = (
         "71 40 12 24 53 71, 71 65 59",  # straight
         "72 50 22 34 64 72 66 49",  # one curved stroke
         "71 40 22 34 64 71, 71 76 59 28",  # curled
+        "71 50 31 23 44 63 71, 71 64 59",  # small loop
     ),
 )
 
-SIDE = 28  # of an image, in pixels
-BOX = 20.0  # the square that a digit fills, in pixels: MNIST's
-SPOTS = 64  # of ink along a digit
-CHUNK = 1000  # digits drawn at once: bounds the memory
+_SIDE = 28  # of an image, in pixels
+_BOX = 20.0  # the square that a digit fills, in pixels: MNIST's
+_SPOTS = 64  # of ink along a digit
+_CHUNK = 1000  # digits drawn at once: bounds the memory
 
 
 def _spline(glyph: str, points: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One way to write a digit as a Catmull-Rom spline, which is linear in the points it passes through.
+    """One way to write a digit, as a Catmull-Rom spline: it is linear in the points that it passes through.
 
-    Returns those points (points, 2), padded with zeros, and the two matrices (SPOTS, points) that turn them into
-    the places of the spots, evenly spaced along the strokes, and into the piece of stroke that each stands for.
+    Returns those points, (points, 2), padded with zeros, and two matrices, (_SPOTS, points), to multiply them
+    by: one gives the centres of the spots, evenly spaced along the strokes, the other the piece of stroke
+    that each spot stands for, as a vector.
     """
     strokes = [stroke.split() for stroke in glyph.split(",")]
     names = list(dict.fromkeys(name for stroke in strokes for name in stroke))
     controls = torch.zeros(points, 2)
     controls[: len(names)] = torch.tensor([[int(name[0]), int(name[1])] for name in names]) / 10
-    spans = []
+
+    spans = []  # (4, points) each: the two points that the span joins, and one more on either side
     for stroke in strokes:
-        rows = torch.eye(points)[[names.index(name) for name in stroke]]
-        rows = torch.cat([2 * rows[:1] - rows[1:2], rows, 2 * rows[-1:] - rows[-2:-1]])
-        spans += list(rows.unfold(0, 4, 1).transpose(1, 2))
-    knots = torch.stack(spans)  # (spans, 4, points)
-    lengths = ((knots[:, 2] - knots[:, 1]) @ controls).norm(dim=1)
-    ends = lengths.cumsum(0)
-    step = ends[-1] / SPOTS
-    along = (torch.arange(SPOTS) + 0.5) * step
-    span = torch.searchsorted(ends, along)
-    u = 1 - (ends[span] - along) / lengths[span]
-    cubic = torch.tensor([[0.0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
-    place = torch.stack([torch.ones_like(u), u, u**2, u**3], 1) @ cubic
-    slope = torch.stack([torch.zeros_like(u), torch.ones_like(u), 2 * u, 3 * u**2], 1) @ cubic
-    slope *= (step / lengths[span])[:, None]
-    return controls, (place[:, None] @ knots[span])[:, 0], (slope[:, None] @ knots[span])[:, 0]
+        knots = torch.eye(points)[[names.index(name) for name in stroke]]
+        knots = torch.cat([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
+        spans += [knots[i : i + 4] for i in range(len(stroke) - 1)]
+    chords = torch.stack([((span[2] - span[1]) @ controls).norm() for span in spans])
+    ends = chords.cumsum(0)
+    step = ends[-1] / _SPOTS
+    along = (torch.arange(_SPOTS) + 0.5) * step
+    which = torch.searchsorted(ends, along)
+    u = 1 - (ends[which] - along) / chords[which]  # 0 to 1 within the span
+    one, zero = torch.ones(_SPOTS), torch.zeros(_SPOTS)
+    basis = torch.tensor([[0.0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
+    value = torch.stack([one, u, u**2, u**3], 1) @ basis
+    slope = torch.stack([zero, one, 2 * u, 3 * u**2], 1) @ basis * (step / chords[which])[:, None]
+    centres, pieces = torch.einsum("fsk,skp->fsp", torch.stack([value, slope]), torch.stack(spans)[which])
+    return controls, centres, pieces
 
 
 _POINTS = max(len(set(glyph.replace(",", "").split())) for ways in GLYPHS for glyph in ways)
-_CONTROLS, _PLACES, _PIECES = (
-    torch.stack(parts) for parts in zip(*(_spline(glyph, _POINTS) for ways in GLYPHS for glyph in ways), strict=True)
-)
+_SPLINES = [_spline(glyph, _POINTS) for ways in GLYPHS for glyph in ways]
+_CONTROLS, _CENTRES, _PIECES = (torch.stack(parts) for parts in zip(*_SPLINES, strict=True))
 _WAYS = torch.tensor([len(ways) for ways in GLYPHS])
 _FIRST = _WAYS.cumsum(0) - _WAYS
 
@@ -123,61 +127,47 @@ def draw_digits(labels: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
     Returns uint8 (n, 28, 28): white ink (255) on black (0), MNIST's convention.
     """
-    images = torch.empty(len(labels), SIDE, SIDE, dtype=torch.uint8)
-    for start in range(0, len(labels), CHUNK):
-        images[start : start + CHUNK] = _draw(labels[start : start + CHUNK], generator)
+    images = torch.empty(len(labels), _SIDE, _SIDE, dtype=torch.uint8)
+    for start in range(0, len(labels), _CHUNK):
+        images[start : start + _CHUNK] = _draw(labels[start : start + _CHUNK], generator)
     return images
 
 
 def _draw(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     n = len(labels)
 
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return torch.rand(n, 1, generator=generator) * (high - low) + low
+    def uniform(low: float, high: float, size: int = 1) -> torch.Tensor:
+        return low + (high - low) * torch.rand(n, size, generator=generator)
 
-    def normal(scale: float, *shape: int) -> torch.Tensor:
-        return torch.randn(n, *shape, generator=generator) * scale
+    def normal(mean: float, deviation: float) -> torch.Tensor:
+        return mean + deviation * torch.randn(n, 1, generator=generator)
 
-    way = _FIRST[labels] + (torch.rand(n, generator=generator) * _WAYS[labels]).long()
+    way = _FIRST[labels] + (uniform(0, 1)[:, 0] * _WAYS[labels]).long()
     # An unsteady hand: every point errs by itself, and neighbours err together in a slow wave.
-    controls = _CONTROLS[way] + normal(JITTER, _POINTS, 2)
-    x, y = controls.unbind(2)
-    x = x + normal(WAVE, 1) * torch.sin(uniform(3, 9) * y + uniform(0, math.tau))
-    y = y + normal(WAVE, 1) * torch.sin(uniform(3, 9) * x + uniform(0, math.tau))
-    y = y.clamp(min=0) ** torch.exp(normal(WAIST, 1))
-    # Width, slant and rotation. Most people's hands lean to the right.
-    x = x * torch.exp(normal(WIDTH, 1) - NARROW) - (normal(SLANT, 1) + LEAN) * y
-    angle = normal(ROTATION, 1)
-    controls = torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], 2)
+    x, y = (_CONTROLS[way] + 0.04 * torch.randn(n, _POINTS, 2, generator=generator)).unbind(2)
+    x = x + normal(0, 0.025) * torch.sin(uniform(3, 9) * y + uniform(0, math.tau))
+    y = y + normal(0, 0.025) * torch.sin(uniform(3, 9) * x + uniform(0, math.tau))
+    # A person's hand: how high the digit's waist is, its width, its slant (mostly rightwards), its rotation.
+    y = y.clamp(min=0) ** normal(0, 0.2).exp()
+    x = x * normal(0, 0.2).exp() - y * normal(0.2, 0.24)
+    angle = normal(0, 0.1)
+    x, y = x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()
 
-    spots = _PLACES[way] @ controls
+    controls = torch.stack([x, y], 2)
+    spots = _CENTRES[way] @ controls
     ink = (_PIECES[way] @ controls).norm(dim=2, keepdim=True)
-    # MNIST's layout: the digit with its pen's width fills the box; its centre of mass is the image's centre.
-    pen = uniform(*PEN)
-    gain = uniform(*GAIN)
-    low, high = spots.amin(1), spots.amax(1)
-    scale = ((BOX - 3 * pen) / (high - low).amax(1, keepdim=True))[:, :, None]
-    centre = (spots * ink).sum(1, keepdim=True) / ink.sum(1, keepdim=True)
-    spots = (spots - centre) * scale
-    margin = MARGIN[0] + MARGIN[1] * pen
-    shift = torch.rand(n, 2, generator=generator) - 0.5
-    middle = torch.clamp(SIDE / 2 + shift, margin - spots.amin(1), SIDE - 1 - margin - spots.amax(1))
-    spots = spots + middle[:, None]
-    # A Gaussian spot is the product of a column and a row; the sum over the spots is a matrix product.
-    columns, rows = torch.exp(-(((spots[..., None] - torch.arange(SIDE)) / pen[:, :, None, None]) ** 2) / 2).unbind(2)
-    weight = ink * scale / (pen * math.sqrt(math.tau) / gain)[:, :, None]
-    density = (rows * weight).transpose(1, 2) @ columns
-    return (density.clamp(0, 1) * 255).round().to(torch.uint8)
-
-
-WAIST = 0.2
-JITTER = 0.04
-WAVE = 0.025
-WIDTH = 0.2
-SLANT = 0.24
-LEAN = 0.2
-ROTATION = 0.1
-PEN = (0.5, 1.0)
-GAIN = (1.4, 2.2)
-SHIFT = 2.0
-MARGIN = (1, 2)
+    pen = uniform(0.5, 1.0)  # the standard deviation of a spot, in pixels
+    # MNIST's layout: the digit with the width of its ink fills the box; its centre of mass is the image's, to
+    # the nearest pixel. Unlike there, a top-heavy digit moves up rather than run into the border.
+    scale = ((_BOX - 3 * pen) / (spots.amax(1) - spots.amin(1)).amax(1, keepdim=True))[:, :, None]
+    spots = (spots - (spots * ink).sum(1, keepdim=True) / ink.sum(1, keepdim=True)) * scale
+    margin = 0.5 + 1.5 * pen
+    centre = _SIDE / 2 + uniform(-0.5, 0.5, 2)
+    centre = torch.clamp(centre, margin - spots.amin(1), _SIDE - 1 - margin - spots.amax(1))
+    # A round spot is a column times a row, so the sum over the spots is a product of matrices.
+    away = (spots + centre[:, None])[..., None] - torch.arange(_SIDE)
+    columns, rows = torch.exp(-0.5 * (away / pen[:, :, None, None]) ** 2).unbind(2)
+    # The pressure saturates the middle of a stroke and leaves its edges soft.
+    pressure = uniform(1.4, 2.2) / (pen * math.sqrt(math.tau))
+    density = (rows * ink * scale * pressure[:, :, None]).transpose(1, 2) @ columns
+    return torch.round(density.clamp(max=1) * 255).to(torch.uint8)

@@ -30,12 +30,12 @@ class AccuracyTable(ScrollView):
         self._rows: list[EpochFinished] = []
         self._best = -1
 
-    def show(self, rows: list[EpochFinished]) -> None:
-        """Draws the rows, with the newest in view."""
+    def show(self, rows: list[EpochFinished], epochs: int) -> None:
+        """Draws the rows, with the newest in view; `epochs` of them have room from the start, as far as there is."""
         self._rows = rows
         self._best = max(range(len(rows)), key=lambda i: rows[i].test_accuracy, default=-1)
-        self.virtual_size = Size(self.size.width, len(rows) + 1)
-        self.scroll_end(animate=False, immediate=True)
+        self.virtual_size = Size(self.size.width, epochs + 1)
+        self.scroll_to(y=max(0, len(rows) + 1 - self.size.height), animate=False, immediate=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

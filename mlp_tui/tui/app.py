@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Print
 from textual.theme import Theme
 from textual.widget import Widget
-from textual.widgets import Footer, RichLog, Static
+from textual.widgets import Footer, Static
 
 from ..characters import can_show_blocks
 from ..events import BatchFinished, Event, Predictions, Preparing, RunFinished, RunStarted
@@ -21,11 +21,14 @@ from .digit_grid import DigitGrid
 from .glyphs import ASCII, UNICODE
 from .loss_chart import LossChart
 from .loss_sparkline import LossSparkline
+from .message_log import MessageLog
 from .run_state import Phase, RunState
 from .status_lines import ProgressLine, RunHeader, summary
 from .worker import Told, TrainingWorker
 
 W = TypeVar("W", bound=Widget)
+
+SPARKLINE_TITLE, GRID_TITLE = "Loss of each batch", "Test digits"
 
 SLOW_SECONDS = 1.0
 """Time between two drawings of the panels that cost most, while training runs."""
@@ -56,7 +59,7 @@ class TrainingApp(App[None]):
     TITLE = "mlp-tui"
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide"), (150, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (36, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         # One key, three meanings: `check_action` says which it has, and the footer shows that one.
@@ -77,35 +80,38 @@ class TrainingApp(App[None]):
         self.worker = TrainingWorker(session, self.post_message)
         self.state = RunState()
         self.phase: Phase = "loading"
-        self.glyphs = UNICODE if can_show_blocks(getattr(sys.__stderr__, "encoding", None)) else ASCII
+        self.glyphs = glyphs = UNICODE if can_show_blocks(getattr(sys.__stderr__, "encoding", None)) else ASCII
         # Sixteen colours are too few for the shades of a digit.
-        self.shades = self.glyphs is UNICODE and self.console.color_system not in (None, "standard")
+        shades = glyphs is UNICODE and self.console.color_system not in (None, "standard")
+        self.header = RunHeader(glyphs, id="header")
+        self.notice = Static(id="notice", markup=False)
+        self.progress = ProgressLine(glyphs, id="progress")
+        self.sparkline = titled(LossSparkline(glyphs, id="sparkline"), SPARKLINE_TITLE)
+        legend = f"[$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} test[/]"
+        self.chart = titled(LossChart(glyphs, id="chart"), f"Loss by epoch  {legend}")
+        self.table = titled(AccuracyTable(glyphs, id="table"), "Accuracy")
+        self.messages = titled(MessageLog(id="messages"), "Messages")
+        self.grid = titled(DigitGrid(glyphs, shades, id="digits"), GRID_TITLE)
         self._armed = False  # whether training starts as soon as it can
         self._discarding = False  # whether the events that arrive are of a run given up for a new one
         self._slow_due = 0.0
         self._printed = ""
 
     def compose(self) -> ComposeResult:
-        glyphs = self.glyphs
-        yield RunHeader(glyphs, id="header")
-        yield Static(id="banner", markup=False)
-        yield ProgressLine(glyphs, id="progress")
+        yield self.header
+        yield self.notice
+        yield self.progress
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield titled(LossSparkline(glyphs, id="sparkline"), "Loss of each batch")
-                yield titled(LossChart(glyphs, id="chart"), "Loss by epoch")
-                yield titled(AccuracyTable(glyphs, id="table"), "Accuracy")
-                messages = RichLog(id="messages", wrap=True, min_width=1, max_lines=1000)
-                messages.can_focus = False
-                yield titled(messages, "Messages")
-            yield titled(DigitGrid(glyphs, self.shades, id="digits"), "Test digits")
+                yield self.sparkline
+                yield self.chart
+                yield self.table
+                yield self.messages
+            yield self.grid
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.screen.set_class(self.glyphs is ASCII, "-ascii")
-        self.query_one(
-            "#chart"
-        ).border_subtitle = f"[$primary]{self.glyphs.done} train[/]  [$secondary]{self.glyphs.test_marker} test[/]"
         # What Python prints, and so its warnings and the log's, would tear the screen: it goes to a panel.
         self.begin_capture_print(self)
         self.draw()
@@ -188,6 +194,8 @@ class TrainingApp(App[None]):
     # What the training tells
 
     def on_told(self, message: Told) -> None:
+        if not self.screen_stack:
+            return  # the app is on its way out, and there is nothing left to draw on
         kinds: set[type[Event]] = set()
         for event in message.events:
             if self._discarding:
@@ -200,12 +208,12 @@ class TrainingApp(App[None]):
         if Predictions in kinds and self.phase == "loading":
             self.enter("training" if self._armed else "ready")
         if RunStarted in kinds and self.state.run:
-            self.banner(self.state.run.notice)
+            self.notify_user(self.state.run.notice)
         if self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)
-            self.say(summary(self.state))
+            self.say(" ".join(summary(self.state)))
             if self.state.finished.message:
-                self.banner(self.state.finished.message, error=True)
+                self.notify_user(self.state.finished.message, error=True)
         self.draw(everything=self.phase != "training" or not kinds <= {BatchFinished, Predictions})
 
     def on_print(self, message: Print) -> None:
@@ -218,39 +226,34 @@ class TrainingApp(App[None]):
     def enter(self, phase: Phase) -> None:
         """Goes into a phase: the status and the footer's keys say so at once."""
         self.phase = phase
-        self.query_one(RunHeader).show(self.state, phase)
+        self.header.show(self.state, phase)
         self.refresh_bindings()
 
     def draw(self, everything: bool = True) -> None:
         """Shows the state: what moves fast each time, the rest once a second or when `everything` is asked."""
         state = self.state
-        self.query_one(ProgressLine).show(state, self.phase)
-        sparkline = self.query_one(LossSparkline)
-        sparkline.show(state.history)
+        self.progress.show(state, self.phase)
+        self.sparkline.show(state.history)
         if not everything and time.monotonic() < self._slow_due:
             return
         self._slow_due = time.monotonic() + SLOW_SECONDS
-        self.query_one(RunHeader).show(state, self.phase)
+        self.header.show(state, self.phase)
         tests = [(float(row.epoch), row.test_loss) for row in state.rows]
-        batches = state.batch.batches if state.batch else 1
-        self.query_one(LossChart).show(state.history, batches, tests, state.epochs)
-        table = self.query_one(AccuracyTable)
-        table.show(state.rows)
-        grid = self.query_one(DigitGrid)
-        grid.show(state.preview, state.predictions)
-        subtitle(sparkline, f"{state.history.latest:.3f}" if state.batch else "")
-        subtitle(grid, score(state, grid.shown))
+        self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs)
+        self.table.show(state.rows, state.epochs)
+        self.grid.show(state.preview, state.predictions)
+        retitle(self.sparkline, SPARKLINE_TITLE + (f": {state.history.latest:.3f}" if state.batch else ""))
+        retitle(self.grid, GRID_TITLE + score(state, self.grid.shown))
 
-    def banner(self, text: str, error: bool = False) -> None:
+    def notify_user(self, text: str, error: bool = False) -> None:
         """A sentence that stays on the screen; none takes it away."""
-        banner = self.query_one("#banner", Static)
-        banner.update(text)
-        banner.set_class(bool(text), "-shown")
-        banner.set_class(error, "-error")
+        self.notice.update(text)
+        self.notice.set_class(bool(text), "-shown")
+        self.notice.set_class(error, "-error")
 
     def say(self, line: str) -> None:
         """A line for the panel of messages."""
-        self.query_one(RichLog).write(line)
+        self.messages.add(line)
 
 
 def titled(widget: W, title: str) -> W:
@@ -260,10 +263,10 @@ def titled(widget: W, title: str) -> W:
     return widget
 
 
-def subtitle(widget: Widget, text: str) -> None:
-    """Sets a panel's subtitle; only where it differs, since it costs drawing the panel."""
-    if widget.border_subtitle != text:
-        widget.border_subtitle = text
+def retitle(widget: Widget, title: str) -> None:
+    """Sets a panel's title; only where it differs, since it costs drawing the panel."""
+    if widget.border_title != title:
+        widget.border_title = title
 
 
 def score(state: RunState, shown: int) -> str:
@@ -272,5 +275,5 @@ def score(state: RunState, shown: int) -> str:
         return ""
     labels = state.preview.labels
     right = sum(a == b for a, b in zip(state.predictions.predictions, labels, strict=True))
-    text = f"{right} of {len(labels)} right"
-    return text if shown == len(labels) else f"{text}, the first {shown} shown"
+    text = f": {right} of {len(labels)} right"
+    return text if shown == len(labels) else f"{text}, {shown} shown"

@@ -13,7 +13,7 @@ from ..characters import in_quadrants, in_ramp, in_shaded_quadrants
 from ..events import Predictions, Preview
 from .glyphs import ASCII, UNICODE, Glyphs
 
-SIZES = ((20, 10), (14, 7), (10, 5), (8, 4))
+SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
 
 VIRIDIS = (
@@ -136,8 +136,7 @@ def arrange(width: int, height: int, count: int) -> tuple[tuple[int, int], int, 
         most = (width + 1) // (cell[0] + 1)
         rows = height // (cell[1] + 1)
         if most * rows >= count:
-            columns = -(-count // rows)
-            columns = next((c for c in range(columns, most + 1) if count % c == 0), columns)
+            columns = next((c for c in range(min(most, count), 0, -1) if count % c == 0 and count <= c * rows), most)
             break
     else:
         columns = max(1, most)

@@ -1,5 +1,8 @@
 """The losses of all batches so far, in a bounded number of points however long the run."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 
 class LossHistory:
     """Means over `step` batches each, oldest first; when it is full, pairs merge and the step doubles.
@@ -26,3 +29,13 @@ class LossHistory:
         if len(self.points) == self.capacity:
             self.points = [(a + b) / 2 for a, b in zip(self.points[::2], self.points[1::2], strict=True)]
             self.step *= 2
+
+
+def means(points: Sequence[float], count: int) -> list[float]:
+    """At most `count` means of neighbouring points, evenly shared out."""
+    if len(points) <= count:
+        return list(points)
+    if count < 1:
+        return []
+    edges = [round(i * len(points) / count) for i in range(count + 1)]
+    return [sum(points[a:b]) / (b - a) for a, b in pairwise(edges)]

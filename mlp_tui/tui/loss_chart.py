@@ -11,10 +11,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from .glyphs import UNICODE, Glyphs
-from .history import LossHistory
+from .history import LossHistory, means
 
-POINTS = 200
-"""At most this many points of the train curve are drawn: more cost time and show nothing more."""
+POINTS = 60
+"""At most this many points make the train curve, each a mean: more show the batches' noise, and cost time."""
+
+plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
 
 RGB = tuple[int, int, int]
 
@@ -27,7 +29,7 @@ class LossChart(Widget):
         height: 1fr;
         & > .loss-chart--train { color: $primary; }
         & > .loss-chart--test { color: $secondary; }
-        & > .loss-chart--axes { color: $text-muted; }
+        & > .loss-chart--axes { color: #808080; }
     }
     """
     COMPONENT_CLASSES = {"loss-chart--train", "loss-chart--test", "loss-chart--axes"}
@@ -42,9 +44,9 @@ class LossChart(Widget):
 
     def show(self, history: LossHistory, batches: int, tests: Sequence[tuple[float, float]], epochs: int) -> None:
         """Draws the losses of the batches, `batches` to an epoch, and `tests`: (epoch, loss) each."""
-        every = max(1, math.ceil(len(history.points) / POINTS))
-        points = [((i + 1) * history.step / batches, loss) for i, loss in enumerate(history.points)]
-        self._train = points[every - 1 :: every]
+        points = means(history.points, POINTS)
+        trained = history.batches / batches
+        self._train = [((i + 0.5) * trained / len(points), loss) for i, loss in enumerate(points)]
         self._tests = tests
         self._epochs = epochs
         self._draw()

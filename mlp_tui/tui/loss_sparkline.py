@@ -1,6 +1,5 @@
 """The loss of every batch as a sparkline."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from .glyphs import UNICODE, Glyphs
-from .history import LossHistory
+from .history import LossHistory, means
 
 
 class LossSparkline(Widget):
@@ -42,7 +41,7 @@ class LossSparkline(Widget):
 
 def draw(points: Sequence[float], width: int, height: int, bars: str) -> list[str]:
     """`height` lines of `width` characters from `bars`, empty to full; a column that is not finite stays empty."""
-    columns = _columns(points, width)
+    columns = means(points, width)
     logs = [math.log(value) for value in columns if math.isfinite(value) and value > 0]
     if not logs or not height:
         return []
@@ -57,11 +56,3 @@ def draw(points: Sequence[float], width: int, height: int, bars: str) -> list[st
         else:
             fills.append(1 + round((math.log(value) - low) / (high - low) * (height * steps - 1)))
     return ["".join(bars[max(0, min(steps, fill - row * steps))] for fill in fills) for row in reversed(range(height))]
-
-
-def _columns(points: Sequence[float], width: int) -> list[float]:
-    """At most `width` means of neighbouring points."""
-    if len(points) <= width:
-        return list(points)
-    edges = [round(i * len(points) / width) for i in range(width + 1)]
-    return [sum(points[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]

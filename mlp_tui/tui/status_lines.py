@@ -103,7 +103,10 @@ class ProgressLine(StatusLine):
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         state = self._state
         if state.finished is not None:
-            return [(summary(state), "")]
+            sentences = [*summary(state), "Press r to train anew."]
+            while len(" ".join(sentences)) > width and len(sentences) > 1:
+                sentences.pop()
+            return [(" ".join(sentences), "")]
         if state.run is None:
             return self._preparing(width)
         if state.batch is None:
@@ -137,14 +140,15 @@ class ProgressLine(StatusLine):
         return [(self._glyphs.done * done, "bar"), (self._glyphs.todo * (width - done), "todo")]
 
 
-def summary(state: RunState) -> str:
-    """The end of a run in a line."""
-    assert state.finished is not None
-    epochs = state.finished.epochs
-    text = f"{epochs} epoch{'s' * (epochs != 1)} in {clock(state.finished.seconds)}."
-    if state.finished.test_accuracy is not None and state.best is not None:
-        text += f" Test accuracy {state.finished.test_accuracy * 100:.2f}%, best {state.best.test_accuracy * 100:.2f}%."
-    return f"{text} Press r to train anew."
+def summary(state: RunState) -> list[str]:
+    """The end of a run in sentences, the most important first."""
+    if state.finished is None:
+        return []
+    epochs, accuracy = state.finished.epochs, state.finished.test_accuracy
+    sentences = [f"{epochs} epoch{'s' * (epochs != 1)} in {clock(state.finished.seconds)}."]
+    if accuracy is not None and state.best is not None:
+        sentences.append(f"Test accuracy {accuracy:.2%}, best {state.best.test_accuracy:.2%}.")
+    return sentences
 
 
 def clock(seconds: float) -> str:
