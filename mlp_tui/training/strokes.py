@@ -166,7 +166,8 @@ def _draw(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     centre = torch.clamp(centre, margin - spots.amin(1), _SIDE - 1 - margin - spots.amax(1))
     # A round spot is a column times a row, so the sum over the spots is a product of matrices.
     away = (spots + centre[:, None])[..., None] - torch.arange(_SIDE)
-    columns, rows = torch.exp(-0.5 * (away / pen[:, :, None, None]) ** 2).unbind(2)
+    # It is a Gaussian, by way of exp2 because torch's exp can be ten times slower on such small values.
+    columns, rows = torch.exp2((away / pen[:, :, None, None]) ** 2 * (-0.5 / math.log(2))).unbind(2)
     # The pressure saturates the middle of a stroke and leaves its edges soft.
     pressure = uniform(1.4, 2.2) / (pen * math.sqrt(math.tau))
     density = (rows * ink * scale * pressure[:, :, None]).transpose(1, 2) @ columns

@@ -14,7 +14,7 @@ from .glyphs import UNICODE, Glyphs
 from .history import LossHistory, means
 
 POINTS = 60
-"""At most this many points make the train curve, each a mean: more show the batches' noise, and cost time."""
+"""The points of a whole run's train curve, each a mean: more show the batches' noise, and cost time."""
 
 plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
 
@@ -44,8 +44,8 @@ class LossChart(Widget):
 
     def show(self, history: LossHistory, batches: int, tests: Sequence[tuple[float, float]], epochs: int) -> None:
         """Draws the losses of the batches, `batches` to an epoch, and `tests`: (epoch, loss) each."""
-        points = means(history.points, POINTS)
         trained = history.batches / batches
+        points = means(history.points, max(10, round(POINTS * trained / epochs)))
         self._train = [((i + 0.5) * trained / len(points), loss) for i, loss in enumerate(points)]
         self._tests = tests
         self._epochs = epochs

@@ -1,0 +1,79 @@
+"""The command line, as a shell sees it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from mlp_tui import __version__
+
+from .terminal import Terminal
+
+COMMAND = [sys.executable, "-m", "mlp_tui"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+def test_version_is_printed_alone() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"mlp-tui {__version__}\n")
+
+
+def test_help_names_every_option() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for option in ("--no-ui", "--json", "--epochs", "--batch-size", "--learning-rate", "--hidden-size", "--seed"):
+        assert option in done.stdout
+    for option in ("--dataset", "--data-dir", "--device", "--threads", "--test-batch-size"):
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--epochs", "0"], "mlp-tui: --epochs must be at least 1, not 0.\n"),
+        (["--json"], "mlp-tui: --json is for the headless mode: add --no-ui.\n"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], complaint: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
+
+
+@pytest.mark.parametrize("arguments", [["--epoch", "3"], ["--epochs", "many"], ["--dataset", "cifar"], ["run"]])
+def test_an_option_that_does_not_exist_is_exit_code_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_terminal_the_dashboard_stays_closed() -> None:
+    started = time.monotonic()
+    done = run(TERM="xterm-256color")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "mlp-tui: The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.\n"
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "shell",
+    ["TERM=dumb $0 -m mlp_tui", "env -u TERM $0 -m mlp_tui", "$0 -m mlp_tui <&-", "$0 -m mlp_tui | cat; exit 2"],
+    ids=["dumb", "no TERM", "stdin closed", "piped"],
+)
+def test_a_terminal_that_cannot_hold_the_dashboard_is_told_so(terminal: Callable[..., Terminal], shell: str) -> None:
+    screen = terminal(["/bin/sh", "-c", shell, sys.executable], columns=120)
+    screen.wait_for("--no-ui for plain lines")
+    assert screen.wait() == 2
+    assert b"\x1b" not in screen.output
