@@ -17,6 +17,12 @@ FILES = (
 )
 
 
+@pytest.fixture(autouse=True)
+def all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures must not depend on the terminal that runs the tests."""
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
+
+
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """A folder with real MNIST in it."""

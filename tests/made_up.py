@@ -79,12 +79,13 @@ def epoch(number: int, epochs: int = 5, batches: int = 938) -> Iterator[Event]:
 
 
 class MadeUpSession(Session):
-    """Stands in for a Session: tells the events it is given, then the end."""
+    """Stands in for a Session: tells the events it is given, then the end; with `hold`, not before it is stopped."""
 
-    def __init__(self, events: list[Event], end: RunFinished | None = None) -> None:
+    def __init__(self, events: list[Event], end: RunFinished | None = None, hold: bool = False) -> None:
         super().__init__(TrainingConfig())
         self._events = events
         self._end = end or RunFinished("completed", 5, 0.05, 0.95, 4.0)
+        self._hold = hold
         self.runs = 0
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
@@ -94,4 +95,6 @@ class MadeUpSession(Session):
             if stop.is_set():
                 yield RunFinished("stopped", 0, None, None, 0.0)
                 return
+        while self._hold and not stop.wait(0.05):
+            yield predictions(2)
         yield self._end

@@ -121,7 +121,7 @@ def plot(
             if code != glyphs.test_marker:
                 signal.lines()
             figure.draw(signal)
-    return str(figure.build())
+    return str(figure.build()).rstrip("\n")
 
 
 def epoch_ticks(epochs: int, width: int) -> list[int]:
@@ -133,9 +133,11 @@ def epoch_ticks(epochs: int, width: int) -> list[int]:
 
 
 def loss_ticks(low: float, high: float) -> list[float]:
-    """The numbers 1, 2 and 5 times a power of ten between `low` and `high`."""
+    """The numbers 1, 2 and 5 times a power of ten between `low` and `high`; where those are few, others."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for power in powers for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power) if low <= tick <= high]
+    ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    return ticks if len(ticks) > 1 else [float(f"{low + (high - low) * i / 4:.2g}") for i in (1, 2, 3)]
 
 
 def _labelled(ticks: Sequence[int]) -> tuple[list[int], list[str]]:

@@ -1,0 +1,106 @@
+"""Pictures of the dashboard, compared with those that are stored; the README shows one of them.
+
+`pytest --snapshot-update` draws them anew.
+"""
+
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from textual.pilot import Pilot
+
+from mlp_tui.events import RunFinished
+from mlp_tui.tui.app import TrainingApp
+
+from .. import made_up
+from ..made_up import MadeUpSession
+
+Compare = Callable[..., bool]
+
+SIZES = pytest.mark.parametrize(
+    "size", [(160, 48), (120, 40), (80, 24), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+
+
+def training() -> MadeUpSession:
+    """A run in its third epoch, which goes no further."""
+    events = [*made_up.opening(), *made_up.epoch(1), *made_up.epoch(2), *islice(made_up.epoch(3), 400)]
+    return MadeUpSession(events, hold=True)
+
+
+async def start(pilot: Pilot[None]) -> None:
+    """Starts the run, and draws all that it told."""
+    app = pilot.app
+    assert isinstance(app, TrainingApp)
+    await pilot.press("s")
+    while app.state.batch is None or (app.state.batch.epoch, app.state.batch.batch) != (3, 400):
+        await pilot.pause(0.02)
+    app.draw()
+    await pilot.pause()
+
+
+async def finish(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, TrainingApp)
+    await pilot.press("s")
+    while app.state.finished is None:
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+async def load(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, TrainingApp)
+    while app.phase == "loading":
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+@SIZES
+def test_training(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(TrainingApp(training()), terminal_size=size, run_before=start)
+
+
+@SIZES
+def test_training_in_ascii(snap_compare: Compare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_tui.tui.app.can_show_blocks", lambda encoding: False)
+    assert snap_compare(TrainingApp(training()), terminal_size=size, run_before=start)
+
+
+def test_training_in_16_colours(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "standard")
+    assert snap_compare(TrainingApp(training()), terminal_size=(80, 24), run_before=start)
+
+
+@SIZES
+def test_ready(snap_compare: Compare, size: tuple[int, int]) -> None:
+    session = MadeUpSession(made_up.opening(notice="These are the program's own built-in digits, not MNIST."))
+    assert snap_compare(TrainingApp(session), terminal_size=size, run_before=load)
+
+
+def test_the_end(snap_compare: Compare) -> None:
+    end = RunFinished("completed", 2, 0.12, 0.94, 1.6)
+    session = MadeUpSession([*made_up.opening(2), *made_up.epoch(1, 2), *made_up.epoch(2, 2)], end)
+    assert snap_compare(TrainingApp(session), terminal_size=(80, 24), run_before=finish)
+
+
+def test_a_failure(snap_compare: Compare) -> None:
+    end = RunFinished("failed", 0, None, None, 0.0, "There is no MNIST here: name a folder with it with --data-dir.")
+    assert snap_compare(TrainingApp(MadeUpSession([], end)), terminal_size=(80, 24), run_before=finish)
+
+
+def test_the_keys(snap_compare: Compare) -> None:
+    async def open_keys(pilot: Pilot[None]) -> None:
+        await load(pilot)
+        await pilot.press("question_mark")
+
+    session = MadeUpSession(made_up.opening())
+    assert snap_compare(TrainingApp(session), terminal_size=(80, 24), run_before=open_keys)
+
+
+def test_the_question_before_quitting(snap_compare: Compare) -> None:
+    async def ask(pilot: Pilot[None]) -> None:
+        await start(pilot)
+        await pilot.press("q")
+
+    assert snap_compare(TrainingApp(training()), terminal_size=(80, 24), run_before=ask)
