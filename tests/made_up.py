@@ -2,7 +2,9 @@
 
 import math
 import threading
+import zlib
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import (
@@ -19,27 +21,8 @@ from mlp_tui.session import Session
 
 LABELS = (9, 0, 2, 5, 1, 9, 7, 8, 1, 0, 4, 1, 7, 9, 6, 4, 2, 6, 8, 1)
 
-STROKES = {
-    0: "0111110 1000001 1000001 1000001 1000001 1000001 0111110",
-    1: "0001000 0011000 0101000 0001000 0001000 0001000 0111110",
-    2: "0111110 1000001 0000001 0001110 0110000 1000000 1111111",
-    4: "0000110 0001010 0010010 0100010 1111111 0000010 0000010",
-    5: "1111111 1000000 1111110 0000001 0000001 1000001 0111110",
-    6: "0011110 0100000 1000000 1111110 1000001 1000001 0111110",
-    7: "1111111 0000001 0000010 0000100 0001000 0010000 0010000",
-    8: "0111110 1000001 1000001 0111110 1000001 1000001 0111110",
-    9: "0111110 1000001 1000001 0111111 0000001 0000010 0111100",
-}
-
-
-def pixels(digit: int) -> bytes:
-    """A digit drawn in squares of 3x3 pixels."""
-    rows = STROKES[digit].split()
-    return bytes(
-        (60 + 190 * ((x + y) % 3 > 0)) * int(rows[(y - 4) // 3][(x - 4) // 3]) if 4 <= x < 25 and 4 <= y < 25 else 0
-        for y in range(28)
-        for x in range(28)
-    )
+PIXELS = zlib.decompress(Path(__file__).with_name("digits.zz").read_bytes())
+"""Twenty digits with those labels, drawn by the program once and kept, since another CPU may round otherwise."""
 
 
 def predictions(wrong: int) -> Predictions:
@@ -56,7 +39,7 @@ def run_started(epochs: int = 5, notice: str = "") -> RunStarted:
 
 
 def preview() -> Preview:
-    return Preview(tuple(range(1000, 1020)), LABELS, tuple(map(pixels, LABELS)))
+    return Preview(tuple(range(1000, 1020)), LABELS, tuple(PIXELS[i : i + 784] for i in range(0, len(PIXELS), 784)))
 
 
 def batch(epoch: int, number: int, batches: int, loss: float) -> BatchFinished:

@@ -2,14 +2,13 @@
 
 import sys
 import time
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Print
 from textual.theme import Theme
-from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from ..characters import can_show_blocks
@@ -22,16 +21,16 @@ from .glyphs import ASCII, UNICODE
 from .loss_chart import LossChart
 from .loss_sparkline import LossSparkline
 from .message_log import MessageLog
+from .panel import panel
 from .run_state import Phase, RunState
 from .status_lines import ProgressLine, RunHeader, summary
 from .worker import Told, TrainingWorker
 
-W = TypeVar("W", bound=Widget)
-
-SPARKLINE_TITLE, GRID_TITLE = "Loss of each batch", "Test digits"
-
 SLOW_SECONDS = 1.0
 """Time between two drawings of the panels that cost most, while training runs."""
+
+TALL = 36
+"""Rows from which each panel gets a frame, and a notice a line of its own."""
 
 LEAVE_SECONDS = 2.0
 """How long to wait for the training's thread when the user quits."""
@@ -60,7 +59,7 @@ class TrainingApp(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide"), (150, "-huge")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (36, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (TALL, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         # One key, three meanings: `check_action` says which it has, and the footer shows that one.
         Binding("s,space", "start", "Start", key_display="s", tooltip="start, pause, go on (the space bar too)"),
@@ -86,12 +85,12 @@ class TrainingApp(App[None]):
         self.header = RunHeader(glyphs, id="header")
         self.notice = Static(id="notice", markup=False)
         self.progress = ProgressLine(glyphs, id="progress")
-        self.sparkline = titled(LossSparkline(glyphs, id="sparkline"), SPARKLINE_TITLE)
+        self.sparkline = panel(LossSparkline(glyphs, id="sparkline"), "Loss of each batch")
         legend = f"[$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} test[/]"
-        self.chart = titled(LossChart(glyphs, id="chart"), f"Loss by epoch  {legend}")
-        self.table = titled(AccuracyTable(glyphs, id="table"), "Accuracy")
-        self.messages = titled(MessageLog(id="messages"), "Messages")
-        self.grid = titled(DigitGrid(glyphs, shades, id="digits"), GRID_TITLE)
+        self.chart = panel(LossChart(glyphs, id="chart"), f"Loss by epoch  {legend}")
+        self.table = panel(AccuracyTable(glyphs, id="table"), "Accuracy")
+        self.messages = panel(MessageLog(id="messages"), "Messages")
+        self.grid = panel(DigitGrid(glyphs, shades, id="digits"), "Test digits")
         self._armed = False  # whether training starts as soon as it can
         self._discarding = False  # whether the events that arrive are of a run given up for a new one
         self._slow_due = 0.0
@@ -119,6 +118,9 @@ class TrainingApp(App[None]):
         self.call_after_refresh(self.worker.start)
 
     # What the keys do
+
+    def on_resize(self) -> None:
+        self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -237,13 +239,12 @@ class TrainingApp(App[None]):
         if not everything and time.monotonic() < self._slow_due:
             return
         self._slow_due = time.monotonic() + SLOW_SECONDS
+        self.header.low = self.size.height < TALL
         self.header.show(state, self.phase)
         tests = [(float(row.epoch), row.test_loss) for row in state.rows]
         self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs)
         self.table.show(state.rows, state.epochs)
         self.grid.show(state.preview, state.predictions)
-        retitle(self.sparkline, SPARKLINE_TITLE + (f": {state.history.latest:.3f}" if state.batch else ""))
-        retitle(self.grid, GRID_TITLE + score(state, self.grid.shown))
 
     def notify_user(self, text: str, error: bool = False) -> None:
         """A sentence that stays on the screen; none takes it away."""
@@ -254,26 +255,3 @@ class TrainingApp(App[None]):
     def say(self, line: str) -> None:
         """A line for the panel of messages."""
         self.messages.add(line)
-
-
-def titled(widget: W, title: str) -> W:
-    """The widget as a panel with a title."""
-    widget.add_class("panel")
-    widget.border_title = title
-    return widget
-
-
-def retitle(widget: Widget, title: str) -> None:
-    """Sets a panel's title; only where it differs, since it costs drawing the panel."""
-    if widget.border_title != title:
-        widget.border_title = title
-
-
-def score(state: RunState, shown: int) -> str:
-    """How many of the examples are read right; and how many are on show, where not all are."""
-    if state.preview is None or state.predictions is None:
-        return ""
-    labels = state.preview.labels
-    right = sum(a == b for a, b in zip(state.predictions.predictions, labels, strict=True))
-    text = f": {right} of {len(labels)} right"
-    return text if shown == len(labels) else f"{text}, {shown} shown"

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from ..characters import in_quadrants, in_ramp, in_shaded_quadrants
 from ..events import Predictions, Preview
 from .glyphs import ASCII, UNICODE, Glyphs
+from .panel import retitle
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
@@ -125,6 +126,7 @@ class DigitGrid(Widget):
             if before and self._captions[i] != before[i]:
                 row, column = divmod(i, self._columns)
                 self.refresh(Region(column * (width + self._gap), row * (height + 1) + height, width, 1))
+        retitle(self, title(self._preview, self._predictions, self.shown))
 
 
 def arrange(width: int, height: int, count: int) -> tuple[tuple[int, int], int, int]:
@@ -142,6 +144,15 @@ def arrange(width: int, height: int, count: int) -> tuple[tuple[int, int], int, 
         columns = max(1, most)
     gap = (width - columns * cell[0]) // (columns - 1) if columns > 1 else 1
     return cell, columns, max(1, min(3, gap))
+
+
+def title(preview: Preview, predictions: Predictions | None, shown: int) -> str:
+    """How many of the examples are read right; and how many are on show, where not all are."""
+    text, count = "Test digits", len(preview.labels)
+    if predictions:
+        right = sum(a == b for a, b in zip(predictions.predictions, preview.labels, strict=True))
+        text += f": {right} of {count} right"
+    return text if shown == count else f"{text}, {shown} shown"
 
 
 def caption(prediction: int | None, label: int, width: int, glyphs: Glyphs) -> tuple[str, str]:

@@ -10,13 +10,15 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
-from .glyphs import UNICODE, Glyphs
+from .glyphs import ASCII, UNICODE, Glyphs
 from .history import LossHistory, means
 
 POINTS = 60
 """The points of a whole run's train curve, each a mean: more show the batches' noise, and cost time."""
 
 plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
+
+ASCII_AXES = str.maketrans("│┤└─┬", "|++-+")
 
 RGB = tuple[int, int, int]
 
@@ -121,7 +123,8 @@ def plot(
             if code != glyphs.test_marker:
                 signal.lines()
             figure.draw(signal)
-    return str(figure.build()).rstrip("\n")
+    ansi = str(figure.build()).rstrip("\n")
+    return ansi.translate(ASCII_AXES) if glyphs is ASCII else ansi
 
 
 def epoch_ticks(epochs: int, width: int) -> list[int]:

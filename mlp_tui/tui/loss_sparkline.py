@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from .glyphs import UNICODE, Glyphs
 from .history import LossHistory, means
+from .panel import retitle
 
 
 class LossSparkline(Widget):
@@ -28,6 +29,7 @@ class LossSparkline(Widget):
     def show(self, history: LossHistory) -> None:
         """Draws the history as it is now."""
         self._history = history
+        retitle(self, "Loss of each batch" + (f": {history.latest:.3f}" if history.batches else ""))
         self._lines = draw(history.points, self.size.width, self.size.height, self._glyphs.bars)
         self.refresh()
 

@@ -67,11 +67,19 @@ class StatusLine(Widget):
 
 
 class RunHeader(StatusLine):
-    """The program, the dataset, the model, the optimizer, the device; and at the right what is going on."""
+    """The program, the dataset, the model, the optimizer, the device; and at the right what is going on.
+
+    On a low screen, which has no line to spare for it, the run's notice takes the facts' place.
+    """
+
+    low = False
 
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         status = f"{self._glyphs.status[self._phase]} {STATUS[self._phase]}"
         facts = describe(self._state)
+        notice = self._state.run.notice if self._state.run else ""
+        if notice and self.low:
+            facts = [notice.split(". ")[0]]
         separator = f" {self._glyphs.dot} "
         # The last facts give way first.
         while facts and len("mlp-tui  " + separator.join(facts)) + len(status) + 2 > width:
