@@ -17,7 +17,7 @@ class AccuracyTable(ScrollView):
 
     DEFAULT_CSS = """
     AccuracyTable {
-        scrollbar-size-vertical: 1;
+        scrollbar-size: 0 0;
         & > .accuracy-table--head { color: $text-muted; }
         & > .accuracy-table--best { color: $success; text-style: bold; }
     }

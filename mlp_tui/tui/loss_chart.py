@@ -140,6 +140,8 @@ def loss_ticks(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
     ticks = [tick for tick in ticks if low <= tick <= high]
+    if len(ticks) > 7:
+        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")]
     return ticks if len(ticks) > 1 else [float(f"{low + (high - low) * i / 4:.2g}") for i in (1, 2, 3)]
 
 
