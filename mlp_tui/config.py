@@ -76,7 +76,9 @@ class TrainingConfig:
         arg(help="What computes. auto: CUDA where there is a GPU for it, else the CPU."),
     ] = "auto"
     threads: Annotated[
-        int, Bounds(least=0), arg(help="CPU threads that compute. 0: one, the fastest for a small model.")
+        int,
+        Bounds(least=0),
+        arg(help="CPU threads that compute. 0: by the sizes of model, batch and machine."),
     ] = 0
 
     def __post_init__(self) -> None:

@@ -77,9 +77,8 @@ class Session:
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training.datasets import load_dataset
-        from .training.fit import fit, set_threads
+        from .training.fit import fit
 
-        set_threads(self.config.threads)
         if self._dataset is None:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
         run = f"{self._dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"

@@ -82,13 +82,16 @@ class Batches:
         images, labels = self.digits.images, self.digits.labels
         if self.generator is None:
             for start in range(0, len(images), self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                yield normalise(images[rows]), labels[rows]
+                batch = slice(start, start + self.batch_size)
+                yield normalise(images[batch]), labels[batch]
         else:
+            rows = images.flatten(1)
             order = torch.randperm(len(images), generator=self.generator).to(images.device)
             for start in range(0, len(images), self.batch_size):
                 chosen = order[start : start + self.batch_size]
-                yield normalise(images[chosen]), labels[chosen]
+                # On rows of bytes this is several times as fast as `images[chosen]`.
+                pixels = rows.index_select(0, chosen).view(-1, *images.shape[1:])
+                yield normalise(pixels), labels.index_select(0, chosen)
 
 
 def load_dataset(choice: str, data_dir: Path) -> Generator[Preparing, None, Dataset]:
@@ -126,6 +129,7 @@ def load_synthetic(notice: str = "") -> Generator[Preparing, None, Dataset]:
         yield Preparing("Drawing the built-in digits")
         from .strokes import draw_digits
 
+        torch.set_num_threads(1)  # enough, and no slower on a machine that is busy with other things
         generator = torch.Generator().manual_seed(SYNTHETIC_SEED)
         labels = torch.randint(10, (sum(SYNTHETIC_SIZES),), generator=generator)
         images = draw_digits(labels, generator)

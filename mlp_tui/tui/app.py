@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -56,7 +57,7 @@ class TrainingApp(App[None]):
     """The dashboard of one session, which it drives by way of a worker thread."""
 
     TITLE = "mlp-tui"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide"), (150, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (TALL, "-tall")]

@@ -21,7 +21,6 @@ from torch.utils.data import DataLoader
 
 from mlp_tui.config import TrainingConfig, default_data_dir
 from mlp_tui.training.datasets import SYNTHETIC_SEED, Batches, Dataset, Digits, read_split
-from mlp_tui.training.fit import set_threads
 from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.strokes import draw_digits
@@ -35,12 +34,8 @@ from mlp_tui.session import Session
 from mlp_tui.tui.app import TrainingApp
 class Measured(TrainingApp):
     def on_mount(self):
-        super().on_mount()
         self.action_start()
-    def on_told(self, message):
-        super().on_told(message)
-        if self.state.finished:
-            self.leave()
+        self.set_interval(0.5, lambda: self.state.finished and self.exit())
 app = Measured(Session(TrainingConfig(dataset="mnist")))
 app.run()
 json.dump([row.train_seconds for row in app.state.rows], open(sys.argv[1], "w"))
@@ -101,20 +96,6 @@ def notebook_epoch(data_dir: Path) -> Callable[[], float]:
     return lambda: seconds(epoch)
 
 
-def our_epoch(digits: Digits) -> Callable[[], float]:
-    """One epoch of `train`, set up as `fit` sets it up."""
-
-    def epoch() -> None:
-        set_threads(0)
-        model = MultiLayerPerceptron()
-        optimizer = optim.Adam(model.parameters(), lr=1e-2, fused=True)
-        loader = Batches(digits, 64, torch.Generator().manual_seed(0))
-        for _ in train(model, loader, nn.CrossEntropyLoss(), optimizer):
-            pass
-
-    return lambda: seconds(epoch)
-
-
 def run_of(program: str, columns: int = 0, rows: int = 0) -> Callable[[], float]:
     """The median epoch's seconds in a process of its own; with a size, in a pseudo-terminal of that size."""
 
@@ -130,7 +111,7 @@ def run_of(program: str, columns: int = 0, rows: int = 0) -> Callable[[], float]
                     os.close(side)
                     threading.Thread(target=drain, args=(main,), daemon=True).start()
                     assert process.wait() == 0
-            return statistics.median(json.loads(Path(file.name).read_text()))
+            return float(statistics.median(json.loads(Path(file.name).read_text())))
 
     return run
 
@@ -161,15 +142,14 @@ def accuracies(dataset: Dataset, real: Digits, seed: int) -> tuple[float, float]
     for epoch in range(config.epochs):
         for _ in train(model, loader, loss_fn, optimizer, epoch=epoch):
             pass
-    return test(model, Batches(dataset.test, 1000), loss_fn).accuracy, test(
-        model, Batches(real, 1000), loss_fn
-    ).accuracy
+    drawn, written = (test(model, Batches(digits, 1000), loss_fn).accuracy for digits in (dataset.test, real))
+    return drawn, written
 
 
 def main() -> None:
     data_dir = default_data_dir()
     raw = data_dir / "MNIST" / "raw"
-    digits, real_test = read_split(raw, "train"), read_split(raw, "t10k")
+    real_test = read_split(raw, "t10k")
     table = Table("what", "median", "spread", "against", "median", "ratio")
 
     def compare(what: str, ours: list[float], against: str, theirs: list[float], inverse: bool = False) -> None:
@@ -177,24 +157,22 @@ def main() -> None:
         ratio = f"{other / mine:.1f} times faster" if inverse else f"{mine / other:.3f}"
         table.add_row(what, f"{mine:.3f} s", f"{min(ours):.3f} - {max(ours):.3f}", against, f"{other:.3f} s", ratio)
 
-    ours, theirs = side_by_side(our_epoch(digits), notebook_epoch(data_dir))
-    compare("an epoch of training", ours, "the notebook's own loop", theirs, inverse=True)
     sizes = ((160, 48), (120, 40), (80, 24))
-    headless, *dashboards = side_by_side(run_of(HEADLESS), *(run_of(DASHBOARD, *size) for size in sizes))
+    notebook, headless, *dashboards = side_by_side(
+        notebook_epoch(data_dir), run_of(HEADLESS), *(run_of(DASHBOARD, *size) for size in sizes)
+    )
+    compare("an epoch of training, headless", headless, "the plain loop", notebook, inverse=True)
     for size, dashboard in zip(sizes, dashboards, strict=True):
         compare(f"an epoch under the dashboard, {size[0]}x{size[1]}", dashboard, "headless", headless)
-    set_threads(0)
+    torch.set_num_threads(1)
     started = time.perf_counter()
     drawn = drawn_digits()
     table.add_row("drawing 70,000 built-in digits", f"{time.perf_counter() - started:.2f} s")
     results = [accuracies(drawn, real_test, seed) for seed in range(5)]
-    for what, values in zip(
-        ("the built-in digits' test set", "real MNIST's test set"), zip(*results, strict=True), strict=True
-    ):
+    for i, what in enumerate(("their own test set", "real MNIST's test set")):
+        values = [result[i] for result in results]
         spread = f"{min(values):.2%} - {max(values):.2%}"
-        table.add_row(
-            f"trained on built-in digits: {what}", f"{statistics.mean(values):.2%}", spread, "seeds 0 to 4, mean"
-        )
+        table.add_row(f"trained on built-in digits, {what}", f"{statistics.mean(values):.2%}", spread, "seeds 0 to 4")
     Console(width=140).print(table)
 
 
