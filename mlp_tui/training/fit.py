@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..errors import UserError
@@ -13,6 +13,7 @@ from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
 from .datasets import Batches, Dataset, normalise
 from .loops import test, train
 from .model import MultiLayerPerceptron
+from .optimizer import Adam
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
@@ -33,7 +34,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str) -> Iterator[Event]:
     torch.set_num_threads(choose_threads(config))
     torch.manual_seed(config.seed)
     model = MultiLayerPerceptron(config.hidden_size).to(device)  # drawn on the CPU: the same on every device
-    optimizer = optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=config.learning_rate)
     loss_fn = nn.CrossEntropyLoss()
     shuffle = torch.Generator().manual_seed(config.seed)
     train_loader = Batches(dataset.train.to(device), config.batch_size, shuffle)

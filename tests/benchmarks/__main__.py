@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 import torchvision
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import nn, optim
@@ -150,7 +151,7 @@ def main() -> None:
     data_dir = default_data_dir()
     raw = data_dir / "MNIST" / "raw"
     real_test = read_split(raw, "t10k")
-    table = Table("what", "median", "spread", "against", "median", "ratio")
+    table = Table("what", "median", "spread", "against", "median", "ratio", box=box.MARKDOWN)
 
     def compare(what: str, ours: list[float], against: str, theirs: list[float], inverse: bool = False) -> None:
         mine, other = statistics.median(ours), statistics.median(theirs)

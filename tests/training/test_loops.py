@@ -13,6 +13,7 @@ from mlp_tui.training.datasets import Batches, Digits, normalise, read_split
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.loops import train
 from mlp_tui.training.model import MultiLayerPerceptron
+from mlp_tui.training.optimizer import Adam
 
 
 class NotebookModel(nn.Module):
@@ -74,7 +75,7 @@ def test_200_batches_of_real_mnist_give_the_notebooks_losses(mnist_dir: Path) ->
     batches = list(islice(loader, 200))
     ours, theirs = MultiLayerPerceptron(), NotebookModel()
     theirs.load_state_dict(ours.state_dict())
-    optimizer = optim.Adam(ours.parameters(), lr=1e-2, fused=True)
+    optimizer = Adam(ours.parameters(), lr=1e-2)
     events = list(train(ours, batches, nn.CrossEntropyLoss(), optimizer))
     assert [event.loss for event in events] == pytest.approx(notebook_losses(batches, theirs), abs=1e-4)
     assert events[-1].running_loss == pytest.approx(sum(event.loss for event in events) / 200)
