@@ -2,8 +2,8 @@
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import arg
@@ -11,6 +11,9 @@ from tyro.conf import arg
 from . import __version__
 from .config import TrainingConfig
 from .errors import UserError
+from .headless import complain, run_headless
+from .runs import RunFolder
+from .session import Session
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Options:
     config: Annotated[TrainingConfig, arg(name="")]
     no_ui: Annotated[bool, arg(help="Train without the dashboard: the notebook's lines on standard output.")] = False
     json: Annotated[bool, arg(help="With --no-ui: one event a line, as JSON.")] = False
+    resume: Annotated[str | None, arg(help="Go on with a run: its folder, its name, or latest.", metavar="RUN")] = None
+    on_hangup: Annotated[
+        Literal["detach", "stop"],
+        arg(help="When the connection drops, the run goes on without the dashboard (detach), or is saved and ends."),
+    ] = "detach"
     version: Annotated[bool, arg(help="Print the version, and nothing else.")] = False
 
 
@@ -30,46 +38,77 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Does what the arguments say, and returns the exit code. Raises SystemExit as tyro does."""
-    from .headless import complain
-
     try:
-        options = tyro.cli(
-            Options,
-            prog="mlp-tui",
-            description="Train a multi-layer perceptron on MNIST and watch it learn, in a terminal.",
-            args=arguments,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        options = parse(arguments)
+        if options.version:
+            print(f"mlp-tui {__version__}")
+            return 0
+        if options.json and not options.no_ui:
+            raise UserError("--json is for the headless mode: add --no-ui.")
+        if not options.no_ui and not has_terminal():
+            raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
+        folder = None
+        if options.resume:
+            folder = RunFolder.find(options.config.runs_dir, options.resume)
+            options = parse_resumed(arguments, folder)
     except UserError as error:
         complain(str(error))
         return 2
-    if options.version:
-        print(f"mlp-tui {__version__}")
-        return 0
-    if options.json and not options.no_ui:
-        complain("--json is for the headless mode: add --no-ui.")
-        return 2
-    if not options.no_ui and not has_terminal():
-        complain("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
-        return 2
-
-    from .session import Session
-
-    session = Session(options.config)
+    if folder:
+        try:
+            folder.take_over()
+        except UserError as error:
+            complain(str(error))
+            return 1
+    session = Session(options.config, folder)
     if options.no_ui:
-        from .headless import run_headless
-
-        return run_headless(session, options.json)
+        return run_headless(session, options.json, options.on_hangup)
     from .tui.app import TrainingApp
 
-    app = TrainingApp(session)
+    app = TrainingApp(session, options.on_hangup)
     app.run()
     code = app.return_code or 0
+    if app.detached and session.unfinished:
+        pid = session.unfinished.go_on_detached()
+        print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")
+        print(f"Watch it:      mlp-tui --watch {session.unfinished.path}")
+        print(f"Stop it:       kill {pid}")
     if not app.worker.join(0):
         # The thread is stuck in a call that cannot be broken off: leave without it.
         sys.stdout.flush()
         os._exit(code)
     return code
+
+
+def parse(arguments: list[str], default: Options | None = None) -> Options:
+    """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
+    options: Options = tyro.cli(  # type: ignore[assignment]
+        Options,
+        prog="mlp-tui",
+        description="Train a multi-layer perceptron on MNIST and watch it learn, in a terminal.",
+        args=arguments,
+        default=default,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    return options
+
+
+def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
+    """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
+    own = TrainingConfig.from_dict(folder.read_config())
+    resumed = parse(arguments, Options(own))
+    may_change = {"epochs", "runs_dir", "checkpoint_seconds"}
+    if folder.diverged():
+        may_change.add("learning_rate")
+    for setting in fields(own):
+        value, was = getattr(resumed.config, setting.name), getattr(own, setting.name)
+        if value != was and setting.name not in may_change:
+            option = setting.name.replace("_", "-")
+            raise UserError(
+                f"--{option} is {was} in the run {folder.name} and stays so: "
+                "a run that goes on can be given more --epochs, and nothing else."
+            )
+    return resumed
 
 
 def has_terminal() -> bool:

@@ -81,10 +81,22 @@ class TrainingConfig:
         arg(help="CPU threads that compute. 0: by the sizes of model, batch and machine."),
     ] = 0
 
+    runs_dir: Annotated[Path, arg(help="Where each run gets a folder of its own.", metavar="DIR")] = Path("runs")
+    checkpoint_seconds: Annotated[
+        float, Bounds(least=0), arg(help="A run is saved at least this often, besides each epoch's end.")
+    ] = 30.0
+
     def __post_init__(self) -> None:
         for name, bounds in BOUNDS.items():
             if complaint := bounds.complaint(getattr(self, name)):
                 raise UserError(f"--{name.replace('_', '-')} {complaint}.")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
+        """The settings that `as_dict` wrote; the default where one is missing. Raises UserError."""
+        known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
+        paths = {name: Path(known[name]) for name in PATHS if name in known}
+        return dataclasses.replace(cls(), **(known | paths))
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
@@ -98,3 +110,5 @@ BOUNDS = {
     if isinstance(note, Bounds)
 }
 """The bounds of every numeric setting, by its name."""
+
+PATHS = ("data_dir", "runs_dir")

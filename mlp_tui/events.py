@@ -85,6 +85,20 @@ class Predictions:
 
 
 @dataclass(frozen=True)
+class Saving:
+    """Whether the run can be saved: `trouble` says what could not be written, or nothing once it can again."""
+
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run that goes on told before; it is in the run's log already, and has no form of its own there."""
+
+    events: "tuple[Event, ...]"
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The end: why, the epochs done, the last test's result (None if there was none), seconds of computing.
 
@@ -99,7 +113,9 @@ class RunFinished:
     message: str = ""
 
 
-Event: TypeAlias = Preparing | RunStarted | Preview | BatchFinished | EpochFinished | Predictions | RunFinished
+Event: TypeAlias = (
+    Preparing | RunStarted | Preview | BatchFinished | EpochFinished | Predictions | Saving | Past | RunFinished
+)
 
 
 def _snake_case(name: str) -> str:

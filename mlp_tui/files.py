@@ -1,7 +1,7 @@
 """Writing a file so that it is whole or not there, whatever happens meanwhile."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +14,9 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     Raises OSError as `open` does.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    # Not a `tempfile`, which nobody but its owner may read.
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(descriptor, "wb") as file:
             yield file

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from types import FrameType
 
 from rich.console import Console
@@ -17,11 +17,13 @@ from .events import (
     BatchFinished,
     EpochFinished,
     Event,
+    Past,
     Predictions,
     Preparing,
     Preview,
     RunFinished,
     RunStarted,
+    Saving,
     to_json,
 )
 from .session import Session
@@ -30,7 +32,7 @@ PRINT_EVERY = 100
 """Batches from one line to the next, as in the notebook."""
 
 
-def run_headless(session: Session, as_json: bool) -> int:
+def run_headless(session: Session, as_json: bool, on_hangup: str = "detach") -> int:
     """Trains to the end, or to a signal, and returns the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
@@ -39,32 +41,41 @@ def run_headless(session: Session, as_json: bool) -> int:
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         received.append(number)
+        if number == signal.SIGHUP and on_hangup == "detach":
+            return  # the terminal is gone, the run goes on
         stop.set()
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has set it
+            signal.signal(number, on_signal)
 
     lines = as_json_lines if as_json else NotebookLines()
-    code = 0
+    end = None
     with closing(session.events(stop)) as events:
         for event in told_on_stderr(events):
             try:
                 for line in lines(event):
                     print(line, flush=True)
-            except BrokenPipeError:
+            except OSError as error:
                 # Python flushes standard output once more at exit: give it somewhere to go.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                complain("Nobody reads the output any more, so the training was stopped.")
-                return 1
-            if isinstance(event, RunFinished) and event.reason in ("failed", "diverged"):
-                code = 1
-    return 128 + received[0] if received else code
+                if isinstance(error, BrokenPipeError) and signal.SIGHUP not in received:
+                    complain("Nobody reads the output any more, so the training was stopped.")
+                    stop.set()
+            end = event
+    if stop.is_set():
+        stopped_by = [number for number in received if number != signal.SIGHUP or on_hangup == "stop"]
+        if session.unfinished:
+            complain(f"The run is saved. Go on with it: mlp-tui --resume {session.unfinished.path}")
+        return 128 + stopped_by[-1] if stopped_by else 1
+    return int(isinstance(end, RunFinished) and bool(end.message))
 
 
 def complain(sentence: str) -> None:
     """Says one sentence on standard error, in the program's name."""
-    print(f"mlp-tui: {sentence}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # a terminal that is gone
+        print(f"mlp-tui: {sentence}", file=sys.stderr, flush=True)
 
 
 def told_on_stderr(events: Iterator[Event]) -> Iterator[Event]:
@@ -81,6 +92,8 @@ def told_on_stderr(events: Iterator[Event]) -> Iterator[Event]:
                     progress.stop()
                     if notice:
                         complain(notice)
+                case Saving(trouble=trouble):
+                    complain(f"The run cannot be saved: {trouble}." if trouble else "The run can be saved again.")
                 case RunFinished(message=message) if message:
                     progress.stop()
                     complain(message)
@@ -89,7 +102,8 @@ def told_on_stderr(events: Iterator[Event]) -> Iterator[Event]:
 
 def as_json_lines(event: Event) -> Iterator[str]:
     """The event itself, as one line."""
-    yield to_json(event)
+    if not isinstance(event, Past):
+        yield to_json(event)
 
 
 class NotebookLines:

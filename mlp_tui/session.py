@@ -1,56 +1,74 @@
 """One run from start to end, as both front ends drive it: the one door to `training/`."""
 
+import dataclasses
 import logging
 import math
 import threading
 from collections.abc import Generator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .config import TrainingConfig
 from .errors import UserError
-from .events import BatchFinished, EpochFinished, Event, Preparing, Reason, RunFinished
+from .events import BatchFinished, EpochFinished, Event, Past, Preparing, Reason, RunFinished, Saving
+from .recorder import RunRecorder
+from .runs import RunFolder, new_run_name
 
 if TYPE_CHECKING:
+    from .training.checkpoint import TrainingState
     from .training.datasets import Dataset
 
 log = logging.getLogger(__name__)
 
 
 class Session:
-    """Runs the settings as often as `events` is called, from the same initial weights each time."""
+    """Runs the settings as often as `events` is called, from the same initial weights each time.
 
-    def __init__(self, config: TrainingConfig) -> None:
+    With `resume`, the first call goes on with that run.
+    """
+
+    def __init__(self, config: TrainingConfig, resume: RunFolder | None = None) -> None:
         self.config = config
+        self.folder: RunFolder | None = None
+        """The folder of the run under way, or of the last one."""
+        self.unfinished: RunFolder | None = None
+        """The folder of the last run, where it is saved and can go on."""
+        self._resume = resume
         self._dataset: Dataset | None = None
+        self._state: TrainingState | None = None
+        self._recorder: RunRecorder | None = None
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events; the last one is always a RunFinished, and no exception comes out.
 
-        Once `stop` is set, by any thread or a signal handler, the run ends at its next event.
+        Once `stop` is set, by any thread or a signal handler, the run ends at its next event. Everything is in
+        the run's folder before the last event is told.
         """
         reason: Reason = "completed"
-        message = ""
+        message = trouble = ""
         epoch: EpochFinished | None = None
-        done_seconds = seconds = 0.0
+        done_seconds = 0.0
+        seconds = 0.0
         events = self._train()
         try:
             for event in events:
-                if isinstance(event, EpochFinished):
-                    epoch = event
-                    seconds = done_seconds = done_seconds + event.train_seconds + event.test_seconds
-                elif isinstance(event, BatchFinished):
+                for done in event.events if isinstance(event, Past) else (event,):
+                    if isinstance(done, EpochFinished):
+                        epoch = done
+                        seconds = done_seconds = done_seconds + done.train_seconds + done.test_seconds
+                if isinstance(event, BatchFinished):
                     seconds = done_seconds + event.seconds
+                    if not math.isfinite(event.loss):
+                        reason, message = "diverged", self._divergence(event)
+                if self._recorder:
+                    self._recorder.record(event, sound=reason != "diverged")
+                    if self._recorder.trouble != trouble:
+                        trouble = self._recorder.trouble
+                        yield Saving(trouble)
                 yield event
+                if reason == "diverged":
+                    break
                 if stop.is_set():
                     reason = "stopped"
-                    break
-                if isinstance(event, BatchFinished) and not math.isfinite(event.loss):
-                    reason = "diverged"
-                    message = (
-                        f"The loss became {event.loss} in epoch {event.epoch}, batch {event.batch}, at learning rate "
-                        f"{self.config.learning_rate:g}: try a smaller --learning-rate."
-                    )
                     break
         except UserError as error:
             reason, message = "failed", str(error)
@@ -59,7 +77,8 @@ class Session:
             reason, message = "failed", f"The training failed: {type(error).__name__}: {error}"
         finally:
             events.close()
-        yield RunFinished(
+            self._resume = None
+        end = RunFinished(
             reason=reason,
             epochs=epoch.epoch if epoch else 0,
             test_loss=epoch.test_loss if epoch else None,
@@ -67,6 +86,16 @@ class Session:
             seconds=seconds,
             message=message,
         )
+        self.unfinished = None
+        if self._recorder:
+            self._recorder.finish(end)
+            if reason == "stopped" and self._recorder.saved:
+                self.unfinished = self.folder
+            if self._recorder.trouble:
+                end = dataclasses.replace(end, message=f"{message} The run could not be saved: {trouble}.".strip())
+            self._recorder.close(end)
+            self._recorder = None
+        yield end
 
     def _train(self) -> Generator[Event, None, None]:
         yield Preparing("Loading PyTorch")
@@ -76,10 +105,53 @@ class Session:
             raise UserError(
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
+        from .training import checkpoint
         from .training.datasets import load_dataset
         from .training.fit import fit
 
         if self._dataset is None:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
-        run = f"{self._dataset.name}-{datetime.now():%Y%m%d-%H%M%S}"
-        yield from fit(self.config, self._dataset, run)
+        self._state = state = checkpoint.TrainingState(self.config)
+        if self._resume is None:
+            folder = RunFolder(self.config.runs_dir / new_run_name(self.config.runs_dir, self._dataset.name))
+        else:
+            folder = self._resume
+            folder.lock()
+            if folder.checkpoint.exists():
+                contents = checkpoint.load(folder.checkpoint, state.device)
+                state.load_state_dict(contents["training"])
+                folder.cut_log(contents["log_position"])
+            else:
+                folder.cut_log(0)
+            if self.config.learning_rate != folder.read_config().get("learning_rate"):
+                state.learning_rate = self.config.learning_rate
+            yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
+        self.folder = folder
+        if state.epoch >= self.config.epochs:
+            folder.unlock()
+            raise UserError(
+                f"The run {folder.name} has its {state.epoch} epochs: ask for more with --epochs {state.epoch + 5}."
+            )
+        # What `auto` and a relative path stand for may be something else when the run goes on.
+        config = dataclasses.replace(self.config, dataset=self._dataset.name, data_dir=self.config.data_dir.absolute())
+        try:
+            folder.create(config.as_dict())
+            if self._resume is None:
+                folder.lock()
+        except OSError as error:
+            raise UserError(
+                f"{folder.path} cannot be written ({error.strerror or error}): "
+                "name a folder that can be with --runs-dir."
+            ) from error
+        self._recorder = RunRecorder(
+            folder, config.as_dict(), state.state_dict, checkpoint.save, config.checkpoint_seconds, state.begun
+        )
+        yield from fit(config, self._dataset, folder.name, state)
+
+    def _divergence(self, event: BatchFinished) -> str:
+        assert self._state is not None
+        return (
+            f"The loss became {event.loss} in epoch {event.epoch}, batch {event.batch}, at learning rate "
+            f"{self._state.learning_rate:g}, with a gradient norm of {self._state.gradient_norm():.3g}: "
+            "try a smaller --learning-rate."
+        )

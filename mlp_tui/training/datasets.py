@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import Literal
 from urllib.error import HTTPError
 
 import torch
@@ -52,7 +53,7 @@ class Digits:
 class Dataset:
     """What to train on and what to test on; `notice` says what the user should know of it."""
 
-    name: str
+    name: Literal["mnist", "synthetic"]
     train: Digits
     test: Digits
     notice: str = ""
@@ -67,27 +68,31 @@ class Batches:
     """Iterates (inputs, targets) as a DataLoader does, from tensors that lie on the device already.
 
     Inputs are float32, shape (batch, 28, 28), normalised; targets int64, shape (batch,). The last batch may
-    be smaller. With a `generator` (on the CPU) each iteration shuffles anew.
+    be smaller. With a `generator` (on the CPU) each iteration shuffles anew. The next iteration leaves out its
+    first `skip` batches.
     """
 
     def __init__(self, digits: Digits, batch_size: int, generator: torch.Generator | None = None) -> None:
         self.digits = digits
         self.batch_size = batch_size
         self.generator = generator
+        self.skip = 0
 
     def __len__(self) -> int:
         return math.ceil(len(self.digits) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         images, labels = self.digits.images, self.digits.labels
+        starts = range(self.skip * self.batch_size, len(images), self.batch_size)
+        self.skip = 0
         if self.generator is None:
-            for start in range(0, len(images), self.batch_size):
+            for start in starts:
                 batch = slice(start, start + self.batch_size)
                 yield normalise(images[batch]), labels[batch]
         else:
             rows = images.flatten(1)
             order = torch.randperm(len(images), generator=self.generator).to(images.device)
-            for start in range(0, len(images), self.batch_size):
+            for start in starts:
                 chosen = order[start : start + self.batch_size]
                 # On rows of bytes this is several times as fast as `images[chosen]`.
                 pixels = rows.index_select(0, chosen).view(-1, *images.shape[1:])

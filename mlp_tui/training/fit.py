@@ -1,6 +1,5 @@
 """The epochs: from settings and data to an iterator of events."""
 
-import os
 import time
 from collections.abc import Iterator
 
@@ -8,12 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TrainingConfig
-from ..errors import UserError
 from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
+from .checkpoint import TrainingState
 from .datasets import Batches, Dataset, normalise
+from .device import choose_threads, describe
 from .loops import test, train
-from .model import MultiLayerPerceptron
-from .optimizer import Adam
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
@@ -22,22 +20,15 @@ PREDICT_EVERY = 100
 """Batches from one look at the examples to the next: as often as the notebook prints."""
 
 
-MOST_THREADS = 8
+def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState) -> Iterator[Event]:
+    """Trains `state` on as `config` says, telling what happens. It computes only while an event is asked for.
 
-
-def fit(config: TrainingConfig, dataset: Dataset, run: str) -> Iterator[Event]:
-    """Trains as `config` says, telling what happens. It computes only while its next event is asked for.
-
-    Raises UserError where the device is not there.
+    At each event, `state` is where the training is: what it holds then is enough to go on from there.
     """
-    device = choose_device(config.device)
     torch.set_num_threads(choose_threads(config))
-    torch.manual_seed(config.seed)
-    model = MultiLayerPerceptron(config.hidden_size).to(device)  # drawn on the CPU: the same on every device
-    optimizer = Adam(model.parameters(), lr=config.learning_rate)
+    model, device = state.model, state.device
     loss_fn = nn.CrossEntropyLoss()
-    shuffle = torch.Generator().manual_seed(config.seed)
-    train_loader = Batches(dataset.train.to(device), config.batch_size, shuffle)
+    train_loader = Batches(dataset.train.to(device), config.batch_size, state.shuffle)
     test_loader = Batches(dataset.test.to(device), config.test_batch_size)
 
     yield RunStarted(
@@ -49,6 +40,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str) -> Iterator[Event]:
         test_size=len(dataset.test),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         notice=dataset.notice,
+        resumed_from=state.describe(),
     )
     shown = EXAMPLES if len(dataset.test) >= EXAMPLES.stop else range(min(len(EXAMPLES), len(dataset.test)))
     rows = slice(shown.start, shown.stop)
@@ -61,21 +53,24 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str) -> Iterator[Event]:
     examples = normalise(images.to(device))
     yield predict(model, examples)
 
-    for epoch in range(config.epochs):
-        for batch in train(model, train_loader, loss_fn, optimizer, epoch=epoch):
+    while state.epoch < config.epochs:
+        totals = state.totals
+        train_loader.skip = totals.batches
+        for batch in train(model, train_loader, loss_fn, state.optimizer, epoch=state.epoch, totals=totals):
             yield batch
             if batch.batch % PREDICT_EVERY == 1 or batch.batch == batch.batches:
                 yield predict(model, examples)
         started = time.perf_counter()
-        result = test(model, test_loader, loss_fn, epoch=epoch)
+        result = test(model, test_loader, loss_fn, epoch=state.epoch)
+        state.end_epoch()
         yield EpochFinished(
-            epoch=epoch + 1,
+            epoch=state.epoch,
             epochs=config.epochs,
-            train_loss=batch.running_loss,
-            train_accuracy=batch.running_accuracy,
+            train_loss=totals.loss / totals.batches,
+            train_accuracy=totals.correct / totals.images,
             test_loss=result.loss,
             test_accuracy=result.accuracy,
-            train_seconds=batch.seconds,
+            train_seconds=totals.seconds,
             test_seconds=time.perf_counter() - started,
         )
 
@@ -91,37 +86,3 @@ def predict(model: nn.Module, images: Tensor) -> Predictions:
         predictions=tuple(probabilities.argmax(-1).tolist()),
         probabilities=tuple(map(tuple, probabilities.tolist())),
     )
-
-
-def choose_threads(config: TrainingConfig) -> int:
-    """The CPU threads to compute with: as set, or by a rule that makes the same choice on a machine each time.
-
-    The rule gives each thread 2.5 million multiplications of the first layer's product, 50 microseconds of
-    work or so: with less, the threads wait for each other longer than they save.
-    """
-    if config.threads:
-        return config.threads
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    work = config.batch_size * 28 * 28 * config.hidden_size
-    return max(1, min(cores, MOST_THREADS, work // 2_500_000))
-
-
-def choose_device(choice: str) -> torch.device:
-    """The device that `--device` names. Raises UserError where it is not there."""
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if choice == "auto":
-        return torch.device("cuda" if has["cuda"] else "cpu")
-    if not has[choice]:
-        there = " or ".join(name for name, present in has.items() if present)
-        raise UserError(f"There is no {choice} device here that PyTorch can use: choose --device {there}, or auto.")
-    return torch.device(choice)
-
-
-def describe(device: torch.device) -> str:
-    """The device in a few words, as a person would name it."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    if device.type == "cpu":
-        threads = torch.get_num_threads()
-        return f"cpu ({threads} thread{'s' * (threads != 1)})"
-    return device.type

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -12,6 +13,17 @@ from ..events import BatchFinished
 
 class Loader(Iterable[tuple[Tensor, Tensor]], Sized, Protocol):
     """Batches of (inputs, targets), shapes (batch, 28, 28) and (batch,): `Batches`, or a DataLoader."""
+
+
+@dataclass
+class Totals:
+    """The sums of an epoch so far: losses of batches, images read right, images, batches, seconds."""
+
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+    batches: int = 0
+    seconds: float = 0.0
 
 
 class TestResult(NamedTuple):
@@ -28,20 +40,20 @@ def train(
     loss_fn: nn.Module,
     optimizer: optim.Optimizer,
     epoch: int = -1,
+    totals: Totals | None = None,
 ) -> Iterator[BatchFinished]:
     """Trains a model for one epoch (one pass through the entire training data).
 
     Yields an event after each batch. `epoch` counts from 0, as in the notebook; the events count from 1.
-    The clock stands still while the caller holds an event, so a pause does not count as training.
+    The clock stands still while the caller holds an event, so a pause does not count as training. With the
+    `totals` of an epoch broken off, it goes on: the loader must then yield the batches that are left.
     """
-    total_loss = 0.0
-    correct = images = 0
-    seconds = 0.0
+    totals = totals or Totals()
     batches = len(train_loader)
 
     model.train()  # Set model in training mode
     started = time.perf_counter()
-    for i, (inputs, targets) in enumerate(train_loader):  # 1. Fetch next batch of data
+    for inputs, targets in train_loader:  # 1. Fetch next batch of data
         optimizer.zero_grad()  # 2. Zero parameter gradients
         outputs = model(inputs)  # 3. Compute model outputs
         loss = loss_fn(outputs, targets)  # 4. Compute loss between outputs and targets
@@ -50,19 +62,20 @@ def train(
 
         # Track some values to compute statistics
         batch_loss = loss.item()
-        total_loss += batch_loss
-        correct += int((outputs.argmax(-1) == targets).sum())
-        images += len(targets)
-        seconds += time.perf_counter() - started
+        totals.loss += batch_loss
+        totals.correct += int((outputs.argmax(-1) == targets).sum())
+        totals.images += len(targets)
+        totals.batches += 1
+        totals.seconds += time.perf_counter() - started
         yield BatchFinished(
             epoch=epoch + 1,
-            batch=i + 1,
+            batch=totals.batches,
             batches=batches,
             loss=batch_loss,
-            running_loss=total_loss / (i + 1),
-            running_accuracy=correct / images,
-            images_per_second=images / seconds,
-            seconds=seconds,
+            running_loss=totals.loss / totals.batches,
+            running_accuracy=totals.correct / totals.images,
+            images_per_second=totals.images / totals.seconds,
+            seconds=totals.seconds,
         )
         started = time.perf_counter()
 

@@ -1,8 +1,12 @@
 """TrainingApp: the dashboard's layout and its keys."""
 
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
@@ -13,7 +17,7 @@ from textual.theme import Theme
 from textual.widgets import Footer, Static
 
 from ..characters import can_show_blocks
-from ..events import BatchFinished, Event, Predictions, Preparing, RunFinished, RunStarted
+from ..events import BatchFinished, Event, Predictions, Preparing, RunFinished, RunStarted, Saving
 from ..session import Session
 from .accuracy_table import AccuracyTable
 from .dialogs import KeysScreen, QuitScreen
@@ -67,14 +71,19 @@ class TrainingApp(App[None]):
         Binding("s,space", "pause", "Pause", key_display="s"),
         Binding("s,space", "go_on", "Go on", key_display="s"),
         Binding("x", "stop", "Stop", tooltip="stop the training; what it has learnt stays on the screen"),
+        Binding("d", "detach", "Detach", tooltip="leave; the run goes on without the dashboard"),
         Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
         Binding("m", "messages", "Messages", tooltip="the messages, large; again: back"),
         Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
         Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
     ]
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, on_hangup: str = "detach") -> None:
         super().__init__()
+        self.session = session
+        self.detached = False
+        """Whether the run is to go on in a process of its own."""
+        self._on_hangup = on_hangup
         self.register_theme(THEME)
         self.theme = THEME.name
         self.worker = TrainingWorker(session, self.post_message)
@@ -114,14 +123,15 @@ class TrainingApp(App[None]):
         self.screen.set_class(self.glyphs is ASCII, "-ascii")
         # What Python prints, and so its warnings and the log's, would tear the screen: it goes to a panel.
         self.begin_capture_print(self)
+        self._take_signals()
         self.draw()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.worker.start)
 
-    # What the keys do
-
     def on_resize(self) -> None:
         self.draw()
+
+    # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -131,6 +141,8 @@ class TrainingApp(App[None]):
                 return self.phase == "training"
             case "go_on":
                 return self.phase == "paused"
+            case "detach":
+                return self.phase in ("training", "paused")
             case "stop":
                 return self.phase in ("loading", "training", "paused")
             case "restart":
@@ -162,6 +174,10 @@ class TrainingApp(App[None]):
         self.enter("loading")
         self.draw()
 
+    def action_detach(self) -> None:
+        self.detached = True
+        self.leave()
+
     def action_messages(self) -> None:
         self.screen.toggle_class("-messages")
 
@@ -181,18 +197,43 @@ class TrainingApp(App[None]):
         else:
             self.leave()
 
-    def leave(self) -> None:
-        """Ends the training, then the app; without waiting for a thread that is stuck."""
+    def leave(self, signalled: int = 0) -> None:
+        """Ends the training, which saves the run, then the app; without waiting for a thread that is stuck."""
         self.worker.close()
         self.enter("stopping")
         deadline = time.monotonic() + LEAVE_SECONDS
 
         def exit_when_done() -> None:
             if self.worker.join(0) or time.monotonic() > deadline:
-                finished = self.state.finished
-                self.exit(return_code=int(finished is not None and finished.reason in ("failed", "diverged")))
+                failed = self.state.finished is not None and self.state.finished.message
+                self.exit(return_code=128 + signalled if signalled else int(bool(failed)))
 
         self.set_interval(0.02, exit_when_done)
+
+    # Signals
+
+    def _take_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._on_signal)
+            signal.signal(signal.SIGHUP, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        # The kernel sends SIGCONT behind SIGHUP, and Textual would start to read the dead terminal again.
+        signal.signal(signal.SIGCONT, signal.SIG_IGN)
+        self.worker.close()
+        hangup = number == signal.SIGHUP
+        if not hangup:
+            self.call_later(self.leave, number)
+        # A terminal that is gone, or that nobody reads, cannot be written to, and the app never ends by itself.
+        threading.Thread(target=self._end_process, args=(number, 0.0 if hangup else 1.0), daemon=True).start()
+
+    def _end_process(self, number: int, patience: float) -> None:
+        """Ends the process once the training has saved the run and the app has had its time to leave."""
+        self.worker.join(10)
+        time.sleep(patience)
+        if number == signal.SIGHUP and self._on_hangup == "detach" and self.session.unfinished:
+            self.session.unfinished.go_on_detached()
+        os._exit(128 + number)
 
     # What the training tells
 
@@ -212,6 +253,9 @@ class TrainingApp(App[None]):
             self.enter("training" if self._armed else "ready")
         if RunStarted in kinds and self.state.run:
             self.notify_user(self.state.run.notice)
+        if Saving in kinds and not self.state.finished:
+            trouble = self.state.trouble
+            self.notify_user(f"The run cannot be saved: {trouble}." if trouble else "", error=bool(trouble))
         if self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)
             self.say(" ".join(summary(self.state)))
@@ -243,7 +287,7 @@ class TrainingApp(App[None]):
         self.header.low = self.size.height < TALL
         self.header.show(state, self.phase)
         tests = [(float(row.epoch), row.test_loss) for row in state.rows]
-        self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs)
+        self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs, state.seams)
         self.table.show(state.rows, state.epochs)
         self.grid.show(state.preview, state.predictions)
 

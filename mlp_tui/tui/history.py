@@ -7,28 +7,40 @@ from itertools import pairwise
 class LossHistory:
     """Means over `step` batches each, oldest first; when it is full, pairs merge and the step doubles.
 
-    A loss that is not a number makes the mean of its step one too: a gap in a chart.
+    Batches may be left out, as a log does; a step of which none came continues the one before. A loss that is
+    not a number makes the mean of its step one too: a gap in a chart.
     """
 
     def __init__(self, capacity: int = 512) -> None:
         self.capacity = capacity  # even, so that pairs come out
         self.step = 1
-        self.points: list[float] = []
         self.batches = 0
         self.latest = float("nan")
-        self._sum = 0.0
+        self._sums: list[float] = []
+        self._counts: list[int] = []
 
-    def add(self, loss: float) -> None:
+    def add(self, number: int, loss: float) -> None:
+        """Adds the loss of a batch; `number` counts the run's batches from 1."""
         self.latest = loss
-        self.batches += 1
-        self._sum += loss
-        if self.batches % self.step:
-            return
-        self.points.append(self._sum / self.step)
-        self._sum = 0.0
-        if len(self.points) == self.capacity:
-            self.points = [(a + b) / 2 for a, b in zip(self.points[::2], self.points[1::2], strict=True)]
+        self.batches = number
+        while (number - 1) // self.step >= self.capacity:
+            self._sums = [a + b for a, b in zip(self._sums[::2], [*self._sums[1::2], 0.0], strict=False)]
+            self._counts = [a + b for a, b in zip(self._counts[::2], [*self._counts[1::2], 0], strict=False)]
             self.step *= 2
+        place = (number - 1) // self.step
+        missing = place + 1 - len(self._sums)
+        self._sums += [0.0] * missing
+        self._counts += [0] * missing
+        self._sums[place] += loss
+        self._counts[place] += 1
+
+    @property
+    def points(self) -> list[float]:
+        """The means so far; the last may be of a step that is not full yet."""
+        points: list[float] = []
+        for total, count in zip(self._sums, self._counts, strict=True):
+            points.append(total / count if count else points[-1] if points else float("nan"))
+        return points
 
 
 def means(points: Sequence[float], count: int) -> list[float]:

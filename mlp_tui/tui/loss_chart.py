@@ -41,15 +41,24 @@ class LossChart(Widget):
         self._glyphs = glyphs
         self._train: Sequence[tuple[float, float]] = ()
         self._tests: Sequence[tuple[float, float]] = ()
+        self._seams: Sequence[float] = ()
         self._epochs = 1
         self._strips: list[Strip] = []
 
-    def show(self, history: LossHistory, batches: int, tests: Sequence[tuple[float, float]], epochs: int) -> None:
-        """Draws the losses of the batches, `batches` to an epoch, and `tests`: (epoch, loss) each."""
+    def show(
+        self,
+        history: LossHistory,
+        batches: int,
+        tests: Sequence[tuple[float, float]],
+        epochs: int,
+        seams: Sequence[float] = (),
+    ) -> None:
+        """Draws the losses of the batches, `batches` to an epoch; `tests`: (epoch, loss) each; and the seams."""
         trained = history.batches / batches
         points = means(history.points, max(10, round(POINTS * trained / epochs)))
         self._train = [((i + 0.5) * trained / len(points), loss) for i, loss in enumerate(points)]
         self._tests = tests
+        self._seams = seams
         self._epochs = epochs
         self._draw()
 
@@ -68,7 +77,9 @@ class LossChart(Widget):
             train, test, axes = (
                 self.get_component_styles(f"loss-chart--{part}").color.rgb for part in ("train", "test", "axes")
             )
-            ansi = plot(width, height, self._train, self._tests, self._epochs, self._glyphs, (train, test, axes))
+            ansi = plot(
+                width, height, self._train, self._tests, self._epochs, self._glyphs, (train, test, axes), self._seams
+            )
             for line in Text.from_ansi(ansi).split("\n"):
                 # The colours alone: plotext paints a background of its own behind its axes.
                 cells = line.render(self.app.console, end="")
@@ -88,6 +99,7 @@ def plot(
     epochs: int,
     glyphs: Glyphs,
     colours: tuple[RGB, RGB, RGB],
+    seams: Sequence[float] = (),
 ) -> str:
     """`height` lines of `width` characters with ANSI colours. Points that have no logarithm are left out."""
     curves = [
@@ -113,6 +125,8 @@ def plot(
     y_ruler.lim(low, high)
     ticks = loss_ticks(10**low, 10**high)
     y_ruler.ticks([math.log10(tick) for tick in ticks], [f"{tick:g}".rjust(5) for tick in ticks])
+    for seam in seams:  # where the run was resumed
+        figure.line(seam, orientation="vertical", style="dotted", pixel=axes_pixel)
     for curve, pixel, code in (
         (curves[0], train_pixel, glyphs.train_marker),
         (curves[1], test_pixel, glyphs.test_marker),

@@ -6,12 +6,14 @@ from ..events import (
     BatchFinished,
     EpochFinished,
     Event,
+    Past,
     Predictions,
     Preparing,
     Preview,
     Reason,
     RunFinished,
     RunStarted,
+    Saving,
 )
 from .history import LossHistory
 
@@ -30,12 +32,16 @@ class RunState:
         self.finished: RunFinished | None = None
         self.rows: list[EpochFinished] = []
         self.history = LossHistory()
+        self.seams: list[float] = []
+        """Where the run was resumed, in epochs."""
+        self.trouble = ""
+        """What could not be saved and why, or nothing."""
 
     def add(self, event: Event) -> None:
         match event:
             case BatchFinished():
                 self.batch = event
-                self.history.add(event.loss)
+                self.history.add((event.epoch - 1) * event.batches + event.batch, event.loss)
             case Predictions():
                 self.predictions = event
             case EpochFinished():
@@ -44,6 +50,13 @@ class RunState:
                 self.preparing = event
             case RunStarted():
                 self.run = event
+                if event.resumed_from and self.batch:
+                    self.seams.append(self.batch.epoch - 1 + self.batch.batch / self.batch.batches)
+            case Saving():
+                self.trouble = event.trouble
+            case Past():
+                for past in event.events:
+                    self.add(past)
             case Preview():
                 self.preview = event
             case RunFinished():

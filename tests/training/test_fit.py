@@ -1,10 +1,12 @@
 """The epochs on real MNIST, against the notebook's result."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import EpochFinished, Predictions, Preview
+from mlp_tui.events import EpochFinished, Event, Predictions, Preview
+from mlp_tui.training.checkpoint import TrainingState
 from mlp_tui.training.datasets import Dataset, read_split
 from mlp_tui.training.fit import fit
 
@@ -17,11 +19,15 @@ def real_mnist(folder: Path) -> Dataset:
     return Dataset("mnist", read_split(raw, "train"), read_split(raw, "t10k"))
 
 
+def run(config: TrainingConfig, dataset: Dataset) -> Iterator[Event]:
+    return fit(config, dataset, "a-run", TrainingState(config))
+
+
 def test_the_default_run_ends_where_the_notebook_ends(mnist_dir: Path) -> None:
     dataset = real_mnist(mnist_dir)
     accuracies = []
     for seed in range(5):
-        *_, last = (e for e in fit(TrainingConfig(seed=seed), dataset, "r") if isinstance(e, EpochFinished))
+        *_, last = (e for e in run(TrainingConfig(seed=seed), dataset) if isinstance(e, EpochFinished))
         assert (last.epoch, last.epochs) == (5, 5)
         accuracies.append(last.test_accuracy)
     assert abs(mean(accuracies) - NOTEBOOK_ACCURACY) < 0.006, accuracies
@@ -29,7 +35,7 @@ def test_the_default_run_ends_where_the_notebook_ends(mnist_dir: Path) -> None:
 
 def test_the_examples_are_the_notebooks_and_the_model_learns_to_read_them(mnist_dir: Path) -> None:
     dataset = real_mnist(mnist_dir)
-    events = list(fit(TrainingConfig(epochs=1), dataset, "r"))
+    events = list(run(TrainingConfig(epochs=1), dataset))
     preview = next(event for event in events if isinstance(event, Preview))
     assert preview.indices == tuple(range(1000, 1020))
     assert preview.labels == (9, 0, 2, 5, 1, 9, 7, 8, 1, 0, 4, 1, 7, 9, 6, 4, 2, 6, 8, 1)
