@@ -14,6 +14,7 @@ from .errors import UserError
 from .headless import complain, run_headless
 from .runs import RunFolder
 from .session import Session
+from .watch import WatchedRun
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Options:
     no_ui: Annotated[bool, arg(help="Train without the dashboard: the notebook's lines on standard output.")] = False
     json: Annotated[bool, arg(help="With --no-ui: one event a line, as JSON.")] = False
     resume: Annotated[str | None, arg(help="Go on with a run: its folder, its name, or latest.", metavar="RUN")] = None
+    watch: Annotated[
+        str | None, arg(help="Look at a run that another process trains, or that is over.", metavar="RUN")
+    ] = None
     on_hangup: Annotated[
         Literal["detach", "stop"],
         arg(help="When the connection drops, the run goes on without the dashboard (detach), or is saved and ends."),
@@ -47,8 +51,12 @@ def run(arguments: list[str]) -> int:
             raise UserError("--json is for the headless mode: add --no-ui.")
         if not options.no_ui and not has_terminal():
             raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
+        if options.watch and (options.no_ui or options.resume):
+            raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
         folder = None
-        if options.resume:
+        if options.watch:
+            session: Session = WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
+        elif options.resume:
             folder = RunFolder.find(options.config.runs_dir, options.resume)
             options = parse_resumed(arguments, folder)
     except UserError as error:
@@ -60,7 +68,8 @@ def run(arguments: list[str]) -> int:
         except UserError as error:
             complain(str(error))
             return 1
-    session = Session(options.config, folder)
+    if not options.watch:
+        session = Session(options.config, folder)
     if options.no_ui:
         return run_headless(session, options.json, options.on_hangup)
     from .tui.app import TrainingApp

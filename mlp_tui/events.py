@@ -99,6 +99,14 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """Of a run that is looked at: whether a process trains it, and the seconds since its last event."""
+
+    live: bool
+    age: float
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The end: why, the epochs done, the last test's result (None if there was none), seconds of computing.
 
@@ -114,7 +122,16 @@ class RunFinished:
 
 
 Event: TypeAlias = (
-    Preparing | RunStarted | Preview | BatchFinished | EpochFinished | Predictions | Saving | Past | RunFinished
+    Preparing
+    | RunStarted
+    | Preview
+    | BatchFinished
+    | EpochFinished
+    | Predictions
+    | Saving
+    | Past
+    | Watched
+    | RunFinished
 )
 
 

@@ -161,22 +161,45 @@ class RunFolder:
                 os.truncate(self.events, position)
 
     def read_events(self) -> list[Event]:
-        """The logged events, oldest first; of a long log not every batch. Damaged lines are skipped."""
+        """The logged events, oldest first; of a long log not every batch."""
+        return events_in(self.read_log(0)[0])
+
+    def read_log(self, position: int) -> tuple[bytes, int]:
+        """The whole lines from a position on, and the position behind them.
+
+        Where the log has become shorter, since the run was resumed from before, it is read from its end.
+        """
         try:
-            lines = self.events.read_bytes().split(b"\n")
+            with open(self.events, "rb") as log:
+                position = min(position, log.seek(0, os.SEEK_END))
+                log.seek(position)
+                data = log.read()
         except OSError:
-            return []
-        batches = sum(line.startswith(BATCH) for line in lines)
-        every = -(-batches // MOST_BATCHES)
-        events, seen = [], 0
-        for line in lines:
-            if line.startswith(BATCH):
-                seen += 1
-                if seen % every:
-                    continue
-            if event := parsed(line):
-                events.append(event)
-        return events
+            return b"", position
+        lines = data[: data.rfind(b"\n") + 1]
+        return lines, position + len(lines)
+
+    def age(self) -> float:
+        """Seconds since the last event was logged."""
+        try:
+            return max(0.0, time.time() - self.events.stat().st_mtime)
+        except OSError:
+            return 0.0
+
+
+def events_in(log: bytes) -> list[Event]:
+    """The events in the lines of a log, without all the batches of a long one. Damaged lines are skipped."""
+    lines = log.splitlines()
+    every = -(-sum(line.startswith(BATCH) for line in lines) // MOST_BATCHES)
+    events, seen = [], 0
+    for line in lines:
+        if line.startswith(BATCH):
+            seen += 1
+            if seen % every:
+                continue
+        if event := parsed(line):
+            events.append(event)
+    return events
 
 
 def parsed(line: bytes) -> Event | None:

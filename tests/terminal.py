@@ -16,6 +16,12 @@ from collections.abc import Mapping
 import pyte
 
 
+def login() -> None:
+    """Makes the pseudo-terminal the controlling one of a new session, so that its end is a hang-up."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """Runs a command in a pseudo-terminal of the given size and keeps its screen."""
 
@@ -27,9 +33,7 @@ class Terminal:
         self.output = b""
         self._set_size(columns, rows)
         env: Mapping[str, str] = {**os.environ, "TERM": "xterm-256color", **environment}
-        self.process = subprocess.Popen(
-            command, stdin=side, stdout=side, stderr=side, env=env, start_new_session=True, close_fds=True
-        )
+        self.process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env, preexec_fn=login)
         os.close(side)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -72,8 +76,19 @@ class Terminal:
         """Waits until the program has ended, and returns its exit code."""
         return self.process.wait(seconds)
 
+    def is_cooked(self) -> bool:
+        """Whether the terminal is in its usual mode: it echoes, and gives lines rather than keys."""
+        modes = termios.tcgetattr(self._main)[3]
+        return bool(modes & termios.ECHO) and bool(modes & termios.ICANON)
+
+    def hang_up(self) -> None:
+        """Takes the terminal away, as a connection that drops does."""
+        os.close(self._main)
+        self._main = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._main)
+        if self._main >= 0:
+            os.close(self._main)

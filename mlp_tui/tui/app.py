@@ -17,8 +17,9 @@ from textual.theme import Theme
 from textual.widgets import Footer, Static
 
 from ..characters import can_show_blocks
-from ..events import BatchFinished, Event, Predictions, Preparing, RunFinished, RunStarted, Saving
+from ..events import BatchFinished, Event, Past, Predictions, Preparing, RunFinished, RunStarted, Saving
 from ..session import Session
+from ..watch import WatchedRun
 from .accuracy_table import AccuracyTable
 from .dialogs import KeysScreen, QuitScreen
 from .digit_grid import DigitGrid
@@ -84,6 +85,7 @@ class TrainingApp(App[None]):
         self.detached = False
         """Whether the run is to go on in a process of its own."""
         self._on_hangup = on_hangup
+        self._watching = isinstance(session, WatchedRun)
         self.register_theme(THEME)
         self.theme = THEME.name
         self.worker = TrainingWorker(session, self.post_message)
@@ -125,6 +127,8 @@ class TrainingApp(App[None]):
         self.begin_capture_print(self)
         self._take_signals()
         self.draw()
+        if self._watching:
+            self.worker.go_on()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.worker.start)
 
@@ -134,6 +138,8 @@ class TrainingApp(App[None]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self._watching:
+            return action not in ("start", "pause", "go_on", "detach", "stop", "restart")
         match action:
             case "start":
                 return self.phase == "ready" or (self.phase == "loading" and not self._armed)
@@ -249,19 +255,32 @@ class TrainingApp(App[None]):
             kinds.add(type(event))
             if isinstance(event, Preparing) and not event.done:
                 self.say(f"{event.what}{self.glyphs.ellipsis}")
-        if Predictions in kinds and self.phase == "loading":
+        if self._watching:
+            self._look()
+        elif Predictions in kinds and self.phase == "loading":
             self.enter("training" if self._armed else "ready")
-        if RunStarted in kinds and self.state.run:
+        if kinds & {RunStarted, Past} and self.state.run:
             self.notify_user(self.state.run.notice)
         if Saving in kinds and not self.state.finished:
             trouble = self.state.trouble
             self.notify_user(f"The run cannot be saved: {trouble}." if trouble else "", error=bool(trouble))
-        if self.state.finished and RunFinished in kinds:
+        if self.state.finished and RunFinished in kinds and not self._watching:
             self.enter(self.state.finished.reason)
             self.say(" ".join(summary(self.state)))
             if self.state.finished.message:
                 self.notify_user(self.state.finished.message, error=True)
-        self.draw(everything=self.phase != "training" or not kinds <= {BatchFinished, Predictions})
+        self.draw(everything=self.phase not in ("training", "live") or not kinds <= {BatchFinished, Predictions})
+
+    def _look(self) -> None:
+        """Says of a run that is looked at how it stands."""
+        state = self.state
+        if state.watched is None:
+            return
+        phase: Phase = "live" if state.watched.live else state.finished.reason if state.finished else "killed"
+        if phase != self.phase:
+            self.enter(phase)
+        if state.finished and state.finished.message and not state.watched.live:
+            self.notify_user(state.finished.message, error=True)
 
     def on_print(self, message: Print) -> None:
         *lines, self._printed = (self._printed + message.text).split("\n")

@@ -14,10 +14,11 @@ from ..events import (
     RunFinished,
     RunStarted,
     Saving,
+    Watched,
 )
 from .history import LossHistory
 
-Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping"] | Reason
+Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping", "live", "killed"] | Reason
 
 
 class RunState:
@@ -32,6 +33,7 @@ class RunState:
         self.finished: RunFinished | None = None
         self.rows: list[EpochFinished] = []
         self.history = LossHistory()
+        self.watched: Watched | None = None
         self.seams: list[float] = []
         """Where the run was resumed, in epochs."""
         self.trouble = ""
@@ -45,13 +47,17 @@ class RunState:
             case Predictions():
                 self.predictions = event
             case EpochFinished():
-                self.rows.append(event)
+                # A run that is resumed from before tells an epoch again.
+                self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
             case Preparing():
                 self.preparing = event
             case RunStarted():
                 self.run = event
+                self.finished = None
                 if event.resumed_from and self.batch:
                     self.seams.append(self.batch.epoch - 1 + self.batch.batch / self.batch.batches)
+            case Watched():
+                self.watched = event
             case Saving():
                 self.trouble = event.trouble
             case Past():

@@ -19,6 +19,8 @@ STATUS = {
     "stopped": "stopped",
     "diverged": "diverged",
     "failed": "failed",
+    "live": "live",
+    "killed": "killed",
 }
 """What each phase is called on the screen."""
 
@@ -35,10 +37,10 @@ class StatusLine(Widget):
         & > .status--todo { color: $surface-lighten-2; }
         & > .status--loading, & > .status--stopping, & > .status--stopped { color: $text-muted; }
         & > .status--ready { color: $primary; text-style: bold; }
-        & > .status--training { color: $success; text-style: bold; }
+        & > .status--training, & > .status--live { color: $success; text-style: bold; }
         & > .status--paused { color: $warning; text-style: bold; }
         & > .status--completed { color: $success; text-style: bold; }
-        & > .status--diverged, & > .status--failed { color: $error; text-style: bold; }
+        & > .status--diverged, & > .status--failed, & > .status--killed { color: $error; text-style: bold; }
     }
     """
     COMPONENT_CLASSES = {f"status--{name}" for name in ("title", "muted", "bar", "todo", *STATUS)}
@@ -76,6 +78,8 @@ class RunHeader(StatusLine):
 
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         status = f"{self._glyphs.status[self._phase]} {STATUS[self._phase]}"
+        if self._state.watched:
+            status += f", last event {clock(self._state.watched.age)} ago"
         facts = describe(self._state)
         notice = self._state.run.notice if self._state.run else ""
         if notice and self.low:
@@ -111,12 +115,16 @@ class ProgressLine(StatusLine):
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         state = self._state
         if state.finished is not None:
-            sentences = [*summary(state), "Press r to train anew."]
+            sentences = summary(state)
+            if not state.watched:
+                sentences.append("Press r to train anew.")
             while len(" ".join(sentences)) > width and len(sentences) > 1:
                 sentences.pop()
             return [(" ".join(sentences), "")]
         if state.run is None:
             return self._preparing(width)
+        if state.batch is None and state.watched:
+            return [(f"No batch yet{self._glyphs.ellipsis}", "")]
         if state.batch is None:
             return [("Ready. Press ", ""), ("s", "ready"), (" to start the training.", "")]
         batch = state.batch
