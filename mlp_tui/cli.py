@@ -82,6 +82,8 @@ def run(arguments: list[str]) -> int:
         print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")
         print(f"Watch it:      mlp-tui --watch {session.unfinished.path}")
         print(f"Stop it:       kill {pid}")
+    elif session.unfinished:
+        print(f"The run is saved. Go on with it: mlp-tui --resume {session.unfinished.path}")
     if not app.worker.join(0):
         # The thread is stuck in a call that cannot be broken off: leave without it.
         sys.stdout.flush()

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -36,6 +37,7 @@ def run_headless(session: Session, as_json: bool, on_hangup: str = "detach") -> 
     """Trains to the end, or to a signal, and returns the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
+    logging.getLogger().addHandler(RunLogHandler(session))
     received: list[int] = []
     stop = threading.Event()
 
@@ -70,6 +72,27 @@ def run_headless(session: Session, as_json: bool, on_hangup: str = "detach") -> 
             complain(f"The run is saved. Go on with it: mlp-tui --resume {session.unfinished.path}")
         return 128 + stopped_by[-1] if stopped_by else 1
     return int(isinstance(end, RunFinished) and bool(end.message))
+
+
+class RunLogHandler(logging.Handler):
+    """Keeps a copy of the log's lines in the folder of the run."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def emit(self, record: logging.LogRecord) -> None:
+        folder = self._session.folder
+        if folder and not is_standard_error(folder.output):  # as it is where the run was detached
+            folder.note(self.format(record))
+
+
+def is_standard_error(path: Path) -> bool:
+    """Whether standard error goes to that file."""
+    try:
+        return os.path.samestat(os.fstat(2), path.stat())
+    except OSError:
+        return False
 
 
 def complain(sentence: str) -> None:

@@ -138,6 +138,11 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def note(self, line: str) -> None:
+        """Adds a line to the run's text log, where that is possible."""
+        with contextlib.suppress(OSError), open(self.output, "a", encoding="utf-8") as output:
+            output.write(line + "\n")
+
     def go_on_detached(self) -> int:
         """Starts a process of its own, in its own session, that trains the run on without a terminal; its number."""
         command = [sys.executable, "-m", "mlp_tui", "--no-ui", "--resume", str(self.path)]

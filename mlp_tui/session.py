@@ -37,6 +37,15 @@ class Session:
         self._state: TrainingState | None = None
         self._recorder: RunRecorder | None = None
 
+    @property
+    def resumes(self) -> bool:
+        """Whether the next run goes on with one that was broken off."""
+        return self._resume is not None
+
+    def go_on(self) -> None:
+        """Makes the next call of `events` go on with the run that was stopped."""
+        self._resume = self.unfinished
+
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events; the last one is always a RunFinished, and no exception comes out.
 
@@ -123,8 +132,7 @@ class Session:
                 folder.cut_log(contents["log_position"])
             else:
                 folder.cut_log(0)
-            if self.config.learning_rate != folder.read_config().get("learning_rate"):
-                state.learning_rate = self.config.learning_rate
+            state.learning_rate = self.config.learning_rate
             yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
         self.folder = folder
         if state.epoch >= self.config.epochs:

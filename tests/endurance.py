@@ -120,7 +120,7 @@ def stop_dashboards(count: int, runs: Path) -> str:
         folder = RunFolder.find(runs, "latest")
         good += code == 143 and restored and folder.checkpoint.exists() and not folder.is_locked()
         screen.close()
-    return f"{count} SIGTERMs to the dashboard: {good} exit 143, terminal restored, saved; the slowest took {slowest:.2f} s"
+    return f"{count} SIGTERMs to the dashboard: {good} exit 143, terminal as before, saved; slowest {slowest:.2f} s"
 
 
 def stop_headless(count: int, runs: Path) -> str:
@@ -134,7 +134,7 @@ def stop_headless(count: int, runs: Path) -> str:
         slowest = max(slowest, time.monotonic() - before)
         folder = RunFolder.find(runs, "latest")
         good += code == 143 and folder.checkpoint.exists() and not folder.is_locked()
-    return f"{count} SIGTERMs to a headless run: {good} exit 143 and saved; the slowest took {slowest:.2f} s"
+    return f"{count} SIGTERMs to a headless run: {good} exit 143 and saved; slowest {slowest:.2f} s"
 
 
 def main() -> None:

@@ -315,9 +315,7 @@ def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[...,
     folder = latest()
     wait_until(folder.is_locked)
     screen = terminal(command(mnist, "--resume", "latest"), 120, 40)
-    screen.wait_for("ready")
-    screen.type("s")
-    screen.wait_for(r"Epoch +\d+/.*batch +\d")
+    screen.wait_for("● training")
     screen.type("d")
     assert screen.wait(10) == 0
     wait_until(lambda: folder.model.exists(), 60)
@@ -328,6 +326,40 @@ def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[...,
     assert straight.folder
     assert same(weights(folder), weights(straight.folder))
     shutil.rmtree(RUNS)
+
+
+def test_a_run_stopped_in_the_dashboard_goes_on_at_the_same_key(
+    terminal: Callable[..., Terminal], mnist: Path, undisturbed: dict[str, torch.Tensor]
+) -> None:
+    screen = training(terminal, mnist, "--epochs", 3)
+    screen.type("x")
+    screen.wait_for("■ stopped")
+    screen.wait_for("s Go on")
+    screen.type("s")
+    screen.wait_for("✓ done")
+    assert same(weights(latest()), undisturbed)
+    assert epochs_logged(latest()) == [1, 2, 3]
+    screen.type("q")
+    assert screen.wait() == 0
+    assert len(list(RUNS.iterdir())) == 1
+
+
+def test_what_is_printed_and_warned_of_is_kept_with_the_run(mnist: Path) -> None:
+    program = """
+import sys, warnings
+import mlp_tui.training.fit as fit
+real = fit.predict
+def noisy(*arguments):
+    warnings.warn("a warning of a library")
+    return real(*arguments)
+fit.predict = noisy
+from mlp_tui.cli import main
+main()
+"""
+    arguments = [sys.executable, "-c", program, "--no-ui", "--data-dir", str(mnist), "--epochs", "1"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "a warning of a library" in done.stderr
+    assert "a warning of a library" in latest().output.read_text()
 
 
 # Watching

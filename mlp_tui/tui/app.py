@@ -38,7 +38,7 @@ SLOW_SECONDS = 1.0
 TALL = 36
 """Rows from which each panel gets a frame, and a notice a line of its own."""
 
-LEAVE_SECONDS = 2.0
+LEAVE_SECONDS = 1.5
 """How long to wait for the training's thread when the user quits."""
 
 # Each colour is one of xterm's 256, so that it looks the same where there are no more.
@@ -71,8 +71,8 @@ class TrainingApp(App[None]):
         Binding("s,space", "start", "Start", key_display="s", tooltip="start, pause, go on (the space bar too)"),
         Binding("s,space", "pause", "Pause", key_display="s"),
         Binding("s,space", "go_on", "Go on", key_display="s"),
-        Binding("x", "stop", "Stop", tooltip="stop the training; what it has learnt stays on the screen"),
-        Binding("d", "detach", "Detach", tooltip="leave; the run goes on without the dashboard"),
+        Binding("x", "stop", "Stop", tooltip="stop the training and save the run; s goes on with it"),
+        Binding("d", "detach", "Detach", tooltip="leave the run going on by itself, without the dashboard"),
         Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
         Binding("m", "messages", "Messages", tooltip="the messages, large; again: back"),
         Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
@@ -127,7 +127,8 @@ class TrainingApp(App[None]):
         self.begin_capture_print(self)
         self._take_signals()
         self.draw()
-        if self._watching:
+        if self._watching or self.session.resumes:
+            self._armed = True
             self.worker.go_on()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.worker.start)
@@ -146,7 +147,7 @@ class TrainingApp(App[None]):
             case "pause":
                 return self.phase == "training"
             case "go_on":
-                return self.phase == "paused"
+                return self.phase == "paused" or (self.phase == "stopped" and self.session.unfinished is not None)
             case "detach":
                 return self.phase in ("training", "paused")
             case "stop":
@@ -165,8 +166,12 @@ class TrainingApp(App[None]):
         self.enter("paused")
 
     def action_go_on(self) -> None:
-        self.worker.go_on()
-        self.enter("training")
+        if self.phase == "stopped":
+            self.session.go_on()
+            self._run_anew()
+        else:
+            self.worker.go_on()
+            self.enter("training")
 
     def action_stop(self) -> None:
         self.worker.stop()
@@ -174,6 +179,9 @@ class TrainingApp(App[None]):
 
     def action_restart(self) -> None:
         self._discarding = self.state.finished is None
+        self._run_anew()
+
+    def _run_anew(self) -> None:
         self._armed = True
         self.state = RunState()
         self.worker.restart()
@@ -286,6 +294,8 @@ class TrainingApp(App[None]):
         *lines, self._printed = (self._printed + message.text).split("\n")
         for line in lines:
             self.say(line)
+            if self.session.folder:
+                self.session.folder.note(line)
 
     # What the screen shows
 

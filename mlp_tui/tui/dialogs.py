@@ -49,7 +49,11 @@ class QuitScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Quit?"
-            yield Static("The training is under way and ends if you quit.\n\n[b]y[/b]  quit      [b]n[/b]  stay")
+            yield Static(
+                "The training is under way. Quitting saves the run and ends it;\n"
+                "mlp-tui --resume latest goes on with it.\n\n"
+                "[b]y[/b]  quit      [b]n[/b]  stay"
+            )
 
     def action_answer(self, quit: bool) -> None:
         self.dismiss(quit)
