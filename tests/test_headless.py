@@ -118,7 +118,9 @@ def test_an_output_that_nobody_reads_any_more_ends_the_training(small_mnist: Pat
         process.stdout.close()
         error = process.stderr.read().decode()
     assert process.returncode == 1
-    assert error == "mlp-tui: Nobody reads the output any more, so the training was stopped.\n"
+    sentence, saved = error.splitlines()
+    assert sentence == "mlp-tui: Nobody reads the output any more, so the training was stopped."
+    assert saved.startswith("mlp-tui: The run is saved. Go on with it: mlp-tui --resume ")
 
 
 def test_a_dataset_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:

@@ -256,7 +256,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mnist: Path, undisturbed: dict[str, torch.Tensor]) -> None:
     chance = random.Random(5)
     arguments = ["--epochs", 3]
-    for _ in range(4):
+    for _ in range(3):
         with subprocess.Popen(
             command(mnist, "--no-ui", "--json", *arguments), stdout=subprocess.PIPE, text=True
         ) as process:
@@ -308,7 +308,7 @@ def test_a_dropped_connection_leaves_the_run_going_and_it_ends_complete(
 
 
 def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[..., Terminal], mnist: Path) -> None:
-    screen = training(terminal, mnist, "--epochs", 40)
+    screen = training(terminal, mnist, "--epochs", 20)
     screen.type("d")
     assert screen.wait(10) == 0
     assert "mlp-tui --resume" in screen.wait_for("Stop it: +kill")
@@ -319,9 +319,9 @@ def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[...,
     screen.type("d")
     assert screen.wait(10) == 0
     wait_until(lambda: folder.model.exists(), 60)
-    assert epochs_logged(folder) == list(range(1, 41))
+    assert epochs_logged(folder) == list(range(1, 21))
     assert len(list(RUNS.iterdir())) == 1
-    straight = Session(config(mnist, epochs=40))
+    straight = Session(config(mnist, epochs=20))
     run(straight)
     assert straight.folder
     assert same(weights(folder), weights(straight.folder))

@@ -69,7 +69,8 @@ def test_a_loss_that_is_not_finite_ends_the_run(small_mnist: Path) -> None:
     events = list(session.events(threading.Event()))
     end = finished(events)
     assert end.reason == "diverged"
-    assert "at learning rate 1e+30: try a smaller --learning-rate." in end.message
+    assert "at learning rate 1e+30, with a gradient norm of " in end.message
+    assert end.message.endswith("try a smaller --learning-rate.")
     assert isinstance(events[-2], BatchFinished)
     assert not math.isfinite(events[-2].loss)
 
@@ -89,7 +90,7 @@ def test_what_nobody_foresaw_ends_the_run_and_is_logged(
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr("mlp_tui.training.fit.MultiLayerPerceptron", broken)
+    monkeypatch.setattr("mlp_tui.training.checkpoint.MultiLayerPerceptron", broken)
     end = finished(list(Session(TrainingConfig(data_dir=small_mnist)).events(threading.Event())))
     assert (end.reason, end.message) == ("failed", "The training failed: RuntimeError: the disk is on fire")
     assert "Traceback" in caplog.text

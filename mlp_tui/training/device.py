@@ -13,14 +13,15 @@ MOST_THREADS = 8
 def choose_threads(config: TrainingConfig) -> int:
     """The CPU threads to compute with: as set, or by a rule that makes the same choice on a machine each time.
 
-    The rule gives each thread 2.5 million multiplications of the first layer's product, 50 microseconds of
-    work or so: with less, the threads wait for each other longer than they save.
+    The rule gives each thread 2.5 million multiplications of the first layer's product, some 50 microseconds
+    of work: with less, the threads wait for each other longer than they save. And it takes half of the cores at
+    most, since threads wait by spinning: two runs of two threads each on two cores were 300 times slower.
     """
     if config.threads:
         return config.threads
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     work = config.batch_size * 28 * 28 * config.hidden_size
-    return max(1, min(cores, MOST_THREADS, work // 2_500_000))
+    return max(1, min(cores // 2, MOST_THREADS, work // 2_500_000))
 
 
 def choose_device(choice: str) -> torch.device:
