@@ -1,5 +1,7 @@
 """The accuracy table: a row an epoch."""
 
+from collections.abc import Sequence
+
 from rich.segment import Segment
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -10,7 +12,7 @@ from .glyphs import UNICODE, Glyphs
 
 
 class AccuracyTable(ScrollView):
-    """Train and test loss and accuracy of each epoch; the best test accuracy is marked.
+    """Train and test loss and accuracy of each epoch; the best test accuracy is marked, and where the run went on.
 
     It draws only the rows on show: a DataTable's `add_row` costs the training 18 ms an epoch.
     """
@@ -28,11 +30,13 @@ class AccuracyTable(ScrollView):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._rows: list[EpochFinished] = []
+        self._seams: set[int] = set()
         self._best = -1
 
-    def show(self, rows: list[EpochFinished], epochs: int) -> None:
+    def show(self, rows: list[EpochFinished], epochs: int, seams: Sequence[float] = ()) -> None:
         """Draws the rows, with the newest in view; `epochs` of them have room from the start, as far as there is."""
         self._rows = rows
+        self._seams = {int(seam) + 1 for seam in seams}
         self._best = max(range(len(rows)), key=lambda i: rows[i].test_accuracy, default=-1)
         self.virtual_size = Size(self.size.width, epochs + 1)
         self.scroll_to(y=max(0, len(rows) + 1 - self.size.height), animate=False, immediate=True)
@@ -47,7 +51,8 @@ class AccuracyTable(ScrollView):
         elif row >= len(self._rows):
             text = ""
         else:
-            text = line(self._rows[row], width, self._glyphs.best if row == self._best else " ")
+            resumed = self._glyphs.resumed if self._rows[row].epoch in self._seams else " "
+            text = line(self._rows[row], width, self._glyphs.best if row == self._best else resumed)
             if row == self._best:
                 style = self.get_component_rich_style("accuracy-table--best")
         return Strip([Segment(text[:width].ljust(width), style)], width)

@@ -317,7 +317,7 @@ class TrainingApp(App[None]):
         self.header.show(state, self.phase)
         tests = [(float(row.epoch), row.test_loss) for row in state.rows]
         self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs, state.seams)
-        self.table.show(state.rows, state.epochs)
+        self.table.show(state.rows, state.epochs, state.seams)
         self.grid.show(state.preview, state.predictions)
 
     def notify_user(self, text: str, error: bool = False) -> None:

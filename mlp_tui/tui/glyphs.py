@@ -14,6 +14,7 @@ class Glyphs:
     right: str
     wrong: str
     best: str
+    resumed: str
     dot: str
     ellipsis: str
     status: dict[str, str]
@@ -30,6 +31,7 @@ UNICODE = Glyphs(
     right="✓",
     wrong="✗",
     best="★",
+    resumed="↻",
     dot="·",
     ellipsis="…",
     status={
@@ -56,6 +58,7 @@ ASCII = Glyphs(
     right="v",
     wrong="x",
     best="*",
+    resumed="~",
     dot="|",
     ellipsis="...",
     status={

@@ -101,18 +101,19 @@ def run_of(program: str, columns: int = 0, rows: int = 0) -> Callable[[], float]
     """The median epoch's seconds in a process of its own; with a size, in a pseudo-terminal of that size."""
 
     def run() -> float:
-        with tempfile.NamedTemporaryFile() as file:
-            command = [sys.executable, "-c", program, file.name]
+        with tempfile.TemporaryDirectory() as folder:  # where the run's folder goes, too
+            file = Path(folder) / "seconds.json"
+            command = [sys.executable, "-c", program, str(file)]
             if not columns:
-                subprocess.run(command, check=True)
+                subprocess.run(command, check=True, cwd=folder)
             else:
                 main, side = pty.openpty()
                 env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
-                with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env) as process:
+                with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env, cwd=folder) as process:
                     os.close(side)
                     threading.Thread(target=drain, args=(main,), daemon=True).start()
                     assert process.wait() == 0
-            return float(statistics.median(json.loads(Path(file.name).read_text())))
+            return float(statistics.median(json.loads(file.read_text())))
 
     return run
 

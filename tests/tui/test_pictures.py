@@ -3,14 +3,19 @@
 `pytest --snapshot-update` draws them anew.
 """
 
-from collections.abc import Callable
+import dataclasses
+import threading
+from collections.abc import Callable, Generator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
-from mlp_tui.events import RunFinished
+from mlp_tui.events import Event, Past, RunFinished, Watched
+from mlp_tui.runs import RunFolder
 from mlp_tui.tui.app import TrainingApp
+from mlp_tui.watch import WatchedRun
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -104,3 +109,29 @@ def test_the_question_before_quitting(snap_compare: Compare) -> None:
         await pilot.press("q")
 
     assert snap_compare(TrainingApp(training()), terminal_size=(80, 24), run_before=ask)
+
+
+def test_a_resumed_run(snap_compare: Compare) -> None:
+    past = Past((made_up.run_started(), made_up.preview(), *made_up.epoch(1), *islice(made_up.epoch(2), 300)))
+    started = dataclasses.replace(made_up.run_started(), resumed_from="epoch 2, batch 300")
+    rest = [*islice(made_up.epoch(2), 300, None), *islice(made_up.epoch(3), 400)]
+    session = MadeUpSession([past, started, made_up.preview(), made_up.predictions(3), *rest], hold=True)
+    assert snap_compare(TrainingApp(session), terminal_size=(120, 40), run_before=start)
+
+
+def test_a_watched_run(snap_compare: Compare, tmp_path: Path) -> None:
+    async def look(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, TrainingApp)
+        while app.phase == "loading":
+            await pilot.pause(0.02)
+        await pilot.pause()
+
+    class Seen(WatchedRun):
+        def events(self, stop: threading.Event) -> Generator[Event, None, None]:
+            end = RunFinished("stopped", 1, 0.24, 0.91, 1.1)
+            yield Past((*made_up.opening()[1:], *made_up.epoch(1), *islice(made_up.epoch(2), 300), end))
+            yield Watched(live=False, age=3723.0)
+            stop.wait()
+
+    assert snap_compare(TrainingApp(Seen(RunFolder(tmp_path))), terminal_size=(80, 24), run_before=look)
