@@ -1,5 +1,6 @@
 """The dashboard as its user has it: a real program, in a real terminal, that really trains."""
 
+import hashlib
 import re
 import sys
 import threading
@@ -15,6 +16,7 @@ from mlp_tui.session import Session
 from mlp_tui.tui.app import TrainingApp
 
 from .conftest import write_mnist
+from .mirror import Handler, Server
 from .terminal import Terminal
 
 
@@ -153,3 +155,37 @@ async def test_the_dashboard_computes_what_the_session_computes(small_mnist: Pat
     ]
     assert results[0] == results[1]
     assert len(results[0]) == 3
+
+
+def slowly(handler: Handler) -> bool:
+    data = handler.server.files[handler.path]
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    for start in range(0, len(data), len(data) // 20):
+        handler.wfile.write(data[start : start + len(data) // 20])
+        handler.server.closing.wait(0.05)
+    return True
+
+
+@pytest.mark.parametrize("arguments", [[], ["--no-ui", "--epochs", "1"]], ids=["dashboard", "headless"])
+def test_a_download_shows_its_progress(terminal: Start, tmp_path: Path, arguments: list[str]) -> None:
+    server = Server(write_mnist(tmp_path / "served"))
+    server.misbehave = slowly
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    checksums = [(path[1:], hashlib.md5(data).hexdigest()) for path, data in server.files.items()]
+    program = f"""
+from torchvision.datasets import MNIST
+MNIST.mirrors, MNIST.resources = [{server.url!r}], {checksums!r}
+from mlp_tui.cli import main
+main()
+"""
+    screen = terminal([sys.executable, "-c", program, "--data-dir", str(tmp_path / "new"), *arguments], 100, 30)
+    screen.wait_for(r"Downloading train-images-idx3-ubyte.gz +[━╸]+")
+    screen.wait_for("Epoch 1 done" if arguments else "ready")
+    if arguments:
+        assert screen.wait() == 0
+        assert "Downloading" not in screen.text
+    server.closing.set()
+    server.shutdown()
+    server.server_close()

@@ -1,6 +1,7 @@
 """Everything that a run needs to go on exactly where it was."""
 
 import dataclasses
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -89,11 +90,11 @@ class TrainingState:
 
 def save(path: Path, contents: dict[str, Any]) -> None:
     """Writes a file that is whole or not there. Raises OSError."""
-    try:
-        with written_whole(path) as file:
-            torch.save(contents, file)
-    except RuntimeError as error:  # torch's own word for a disk that is full
-        raise OSError(str(error)) from error
+    # By way of memory: of a full disk torch would say something that nobody understands.
+    buffer = io.BytesIO()
+    torch.save(contents, buffer)
+    with written_whole(path) as file:
+        file.write(buffer.getbuffer())
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

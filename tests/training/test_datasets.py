@@ -1,8 +1,6 @@
 """Reading, checking, downloading and batching the digits."""
 
-import gzip
 import hashlib
-import http.server
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -25,7 +23,8 @@ from mlp_tui.training.datasets import (
     normalise,
 )
 
-from ..conftest import FILES, write_mnist
+from ..conftest import write_mnist
+from ..mirror import Handler, Server
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 
@@ -162,40 +161,6 @@ def test_a_file_that_cannot_be_read_is_named(small_mnist: Path) -> None:
 
 
 # Downloads, from a server on this machine
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a small dataset; `misbehave` may answer a request in its place, and then returns True."""
-
-    daemon_threads = True
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = {f"/{name}.gz": gzip.compress((folder / "MNIST" / "raw" / name).read_bytes()) for name, _ in FILES}
-        self.requests: list[str] = []
-        self.misbehave: Callable[[Handler], bool] = lambda handler: False
-        self.closing = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.requests.append(self.path)
-        if self.server.misbehave(self):
-            return
-        data = self.server.files[self.path]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
