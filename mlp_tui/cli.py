@@ -82,6 +82,9 @@ def run(arguments: list[str]) -> int:
         print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")
         print(f"Watch it:      mlp-tui --watch {session.unfinished.path}")
         print(f"Stop it:       kill {pid}")
+    elif app.detached:
+        complain("The run could not be saved, so it does not go on.")
+        code = 1
     elif session.unfinished:
         print(f"The run is saved. Go on with it: mlp-tui --resume {session.unfinished.path}")
     if not app.worker.join(0):

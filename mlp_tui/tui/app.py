@@ -270,8 +270,9 @@ class TrainingApp(App[None]):
         if kinds & {RunStarted, Past} and self.state.run:
             self.notify_user(self.state.run.notice)
         if Saving in kinds and not self.state.finished:
-            trouble = self.state.trouble
-            self.notify_user(f"The run cannot be saved: {trouble}." if trouble else "", error=bool(trouble))
+            trouble, run = self.state.trouble, self.state.run
+            usual = run.notice if run else ""
+            self.notify_user(f"The run cannot be saved: {trouble}." if trouble else usual, error=bool(trouble))
         if self.state.finished and RunFinished in kinds and not self._watching:
             self.enter(self.state.finished.reason)
             self.say(" ".join(summary(self.state)))
