@@ -12,6 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
@@ -246,8 +247,10 @@ def fetch(name: str, md5: str, mirrors: list[str], raw: Path) -> Generator[Prepa
             reason = "the server does not answer"
         except (OSError, HTTPException, ValueError) as error:
             cause = getattr(error, "reason", error)
-            reason = "the server does not answer" if isinstance(cause, TimeoutError) else str(cause)
-        reasons.append(f"{url}: {reason}")
+            reason = getattr(cause, "strerror", None) or str(cause)
+            if isinstance(cause, TimeoutError):
+                reason = "the server does not answer"
+        reasons.append(f"{urlsplit(url).netloc}: {reason}")
     raise UserError(
         f"{name}.gz could not be downloaded ({'; '.join(reasons)}). "
         f"Put MNIST's files into {raw} by hand, or use --dataset synthetic."

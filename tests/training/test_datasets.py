@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -280,7 +281,7 @@ def test_a_server_that_misbehaves_is_one_sentence_and_leaves_no_file(
         result(load_dataset("mnist", tmp_path / "new"))
     assert time.monotonic() - started < 10
     message = str(error.value)
-    assert message.startswith(f"{TRAIN_IMAGES}.gz could not be downloaded ({server.url}{TRAIN_IMAGES}.gz: ")
+    assert message.startswith(f"{TRAIN_IMAGES}.gz could not be downloaded ({urlsplit(server.url).netloc}: ")
     assert complaint in message
     assert message.endswith(f"). Put MNIST's files into {raw} by hand, or use --dataset synthetic.")
     assert list(raw.iterdir()) == []
