@@ -116,7 +116,7 @@ def stop_dashboards(count: int, runs: Path) -> str:
         slowest = max(slowest, time.monotonic() - before)
         time.sleep(0.2)
         left = [re.escape(mode) for mode in ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?2004l")]
-        restored = all(re.search(mode.encode(), screen.output) for mode in left) and screen.is_cooked()
+        restored = all(re.search(mode.encode(), screen.output) for mode in left) and screen.is_as_before()
         folder = RunFolder.find(runs, "latest")
         good += code == 143 and restored and folder.checkpoint.exists() and not folder.is_locked()
         screen.close()

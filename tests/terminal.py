@@ -32,6 +32,7 @@ class Terminal:
         self._main, side = pty.openpty()
         self.output = b""
         self._set_size(columns, rows)
+        self._modes = termios.tcgetattr(self._main)
         env: Mapping[str, str] = {**os.environ, "TERM": "xterm-256color", **environment}
         self.process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env, preexec_fn=login)
         os.close(side)
@@ -76,10 +77,9 @@ class Terminal:
         """Waits until the program has ended, and returns its exit code."""
         return self.process.wait(seconds)
 
-    def is_cooked(self) -> bool:
-        """Whether the terminal is in its usual mode: it echoes, and gives lines rather than keys."""
-        modes = termios.tcgetattr(self._main)[3]
-        return bool(modes & termios.ECHO) and bool(modes & termios.ICANON)
+    def is_as_before(self) -> bool:
+        """Whether the terminal is in the modes that it was in before the program, all that `stty -a` shows."""
+        return termios.tcgetattr(self._main) == self._modes
 
     def hang_up(self) -> None:
         """Takes the terminal away, as a connection that drops does."""

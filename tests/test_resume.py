@@ -291,6 +291,7 @@ def test_sigterm_saves_the_run_and_restores_the_terminal(terminal: Callable[...,
     time.sleep(0.1)
     for sequence in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l"):
         assert sequence in screen.output
+    assert screen.is_as_before()
     folder = latest()
     assert folder.checkpoint.exists() and not folder.is_locked()
 
@@ -305,6 +306,39 @@ def test_a_dropped_connection_leaves_the_run_going_and_it_ends_complete(
     wait_until(lambda: not latest().is_locked())
     assert same(weights(latest()), undisturbed)
     assert epochs_logged(latest()) == [1, 2, 3]
+
+
+def test_a_dropped_connection_can_end_the_run_instead(terminal: Callable[..., Terminal], mnist: Path) -> None:
+    screen = training(terminal, mnist, "--epochs", 100_000, "--on-hangup", "stop")
+    screen.hang_up()
+    assert screen.wait(10) == 129
+    assert latest().checkpoint.exists()
+    time.sleep(0.5)
+    assert not latest().is_locked()
+
+
+@pytest.mark.parametrize("on_hangup", ["detach", "stop"])
+def test_a_headless_run_in_a_terminal_that_goes_away(
+    terminal: Callable[..., Terminal], mnist: Path, undisturbed: dict[str, torch.Tensor], on_hangup: str
+) -> None:
+    screen = terminal(command(mnist, "--no-ui", "--epochs", 3, "--on-hangup", on_hangup), 120, 40)
+    screen.wait_for("Epoch 1, batch 1:")
+    screen.hang_up()
+    code = screen.wait(30)
+    if on_hangup == "stop":
+        assert code == 129
+        assert latest().checkpoint.exists() and not latest().model.exists()
+    else:
+        assert code == 0
+        assert same(weights(latest()), undisturbed)
+
+
+def test_ctrl_c_says_where_the_run_is_saved(terminal: Callable[..., Terminal], mnist: Path) -> None:
+    screen = terminal(command(mnist, "--no-ui", "--epochs", 100_000), 200, 40)
+    screen.wait_for("Epoch 1 done")
+    screen.type("\x03")
+    assert screen.wait(10) == 130
+    screen.wait_for(f"Go on with it: mlp-tui --resume .*{latest().name}")
 
 
 def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[..., Terminal], mnist: Path) -> None:
