@@ -95,7 +95,6 @@ class RunRecorder:
                 self._save_trouble = f"{self.folder.model}: {error.strerror or error}"
 
     def close(self, event: RunFinished) -> None:
-        """Logs the last event and lets go of the folder."""
+        """Logs the last event."""
         if self._trained:
             self._log.add(event)
-        self.folder.unlock()

@@ -23,6 +23,9 @@ LOG_SECONDS: dict[type[Event], float] = {BatchFinished: 0.1, Predictions: 1.0}
 MOST_BATCHES = 20_000
 """At most about this many batches are read from a log: more take time and show nothing more."""
 
+TAIL = 1 << 16
+"""Bytes at the end of a log that are sure to hold its last event whole."""
+
 BATCH = to_json(BatchFinished(0, 0, 0, 0, 0, 0, 0, 0)).split(",")[0].encode()
 """How the line of a batch begins."""
 
@@ -156,7 +159,8 @@ class RunFolder:
 
     def diverged(self) -> bool:
         """Whether the run ended in a loss that was not finite."""
-        events = self.read_events()
+        size = self.events.stat().st_size if self.events.exists() else 0
+        events = events_in(self.read_log(max(0, size - TAIL))[0])
         return bool(events) and isinstance(events[-1], RunFinished) and events[-1].reason == "diverged"
 
     def cut_log(self, position: int) -> None:

@@ -100,10 +100,12 @@ class Session:
             self._recorder.finish(end)
             if reason == "stopped" and self._recorder.saved:
                 self.unfinished = self.folder
-            if self._recorder.trouble:
+            if trouble := self._recorder.trouble:
                 end = dataclasses.replace(end, message=f"{message} The run could not be saved: {trouble}.".strip())
             self._recorder.close(end)
             self._recorder = None
+        if self.folder:
+            self.folder.unlock()
         yield end
 
     def _train(self) -> Generator[Event, None, None]:
@@ -122,9 +124,10 @@ class Session:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
         self._state = state = checkpoint.TrainingState(self.config)
         if self._resume is None:
-            folder = RunFolder(self.config.runs_dir / new_run_name(self.config.runs_dir, self._dataset.name))
+            name = new_run_name(self.config.runs_dir, self._dataset.name)
+            self.folder = folder = RunFolder(self.config.runs_dir / name)
         else:
-            folder = self._resume
+            self.folder = folder = self._resume
             folder.lock()
             if folder.checkpoint.exists():
                 contents = checkpoint.load(folder.checkpoint, state.device)
@@ -134,9 +137,7 @@ class Session:
                 folder.cut_log(0)
             state.learning_rate = self.config.learning_rate
             yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
-        self.folder = folder
         if state.epoch >= self.config.epochs:
-            folder.unlock()
             raise UserError(
                 f"The run {folder.name} has its {state.epoch} epochs: ask for more with --epochs {state.epoch + 5}."
             )

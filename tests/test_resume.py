@@ -156,6 +156,7 @@ def test_checkpoints_load_no_code(tmp_path: Path, mnist: Path) -> None:
     assert events[-1].reason == "failed"
     assert "checkpoint.pt cannot be read" in events[-1].message
     assert not (tmp_path / "owned").exists()
+    assert not session.unfinished.is_locked()
 
 
 def test_the_model_of_a_finished_run_is_a_plain_state_dict(mnist: Path) -> None:

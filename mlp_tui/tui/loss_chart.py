@@ -121,7 +121,8 @@ def plot(
     for ruler in (x_ruler, y_ruler):
         ruler.pixel(axes_pixel)
     x_ruler.lim(0, epochs)
-    x_ruler.ticks(*_labelled(epoch_ticks(epochs, width)))
+    whole = epoch_ticks(epochs, width)
+    x_ruler.ticks(whole, [str(tick) for tick in whole])
     y_ruler.lim(low, high)
     ticks = loss_ticks(10**low, 10**high)
     y_ruler.ticks([math.log10(tick) for tick in ticks], [f"{tick:g}".rjust(5) for tick in ticks])
@@ -157,7 +158,3 @@ def loss_ticks(low: float, high: float) -> list[float]:
     if len(ticks) > 7:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")]
     return ticks if len(ticks) > 1 else [float(f"{low + (high - low) * i / 4:.2g}") for i in (1, 2, 3)]
-
-
-def _labelled(ticks: Sequence[int]) -> tuple[list[int], list[str]]:
-    return list(ticks), [str(tick) for tick in ticks]
