@@ -46,10 +46,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class BatchFinished:
-    """One step of training. `epoch` and `batch` count from 1.
+    """One or more steps of training, up to this batch. `epoch` and `batch` count from 1.
 
-    `loss` is this batch's; `running_loss` (mean over batches), `running_accuracy` (fraction), `seconds` and
-    `images_per_second` are the epoch's so far, time spent paused not counted.
+    `losses` are those of the batches since the event before, the last of them this batch's `loss`. `running_loss`
+    (mean over batches), `running_accuracy` (fraction), `seconds` and `images_per_second` are the epoch's so far,
+    time spent paused not counted. `learning_rate` is the one this batch was trained with.
     """
 
     epoch: int
@@ -60,6 +61,8 @@ class BatchFinished:
     running_accuracy: float
     images_per_second: float
     seconds: float
+    learning_rate: float = 0.0
+    losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,87 @@ class Predictions:
 
     predictions: tuple[int, ...]
     probabilities: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class TestImages:
+    """Test digits that an event after this one speaks of: their numbers and pixels; a run tells each once."""
+
+    indices: tuple[int, ...]
+    pixels: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """What the test after an epoch got wrong.
+
+    `confusion[label][prediction]` counts all test digits. Of each wrong pair, up to ten digits are named, the
+    most confidently wrong first: number, label, prediction, and the probability that the prediction was given.
+    """
+
+    epoch: int
+    confusion: tuple[tuple[int, ...], ...]
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    predictions: tuple[int, ...]
+    confidences: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The hidden units, as they are after `batch` of `epoch` (both from 1).
+
+    `incoming`: 784 bytes for each unit, row by row: a byte less 128, by `scale`, is the weight of a pixel.
+    `outgoing`: ten weights for each unit, one a digit. `activity`: the share of 1,000 test digits that switch the
+    unit on; a unit at 0 is dead.
+    """
+
+    epoch: int
+    batch: int
+    scale: float
+    incoming: tuple[bytes, ...]
+    outgoing: tuple[tuple[float, ...], ...]
+    activity: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """One step of training laid open: the six steps of the loop as they happened to `batch` of `epoch`.
+
+    `labels`, `pixels` and `logits` (ten each) are the batch's; `loss` is its loss before the step, `loss_after`
+    after it. For each of `parameters` (names as in the state dict): the norms of its gradient, of its update and
+    of its values before the step.
+    """
+
+    epoch: int
+    batch: int
+    learning_rate: float
+    labels: tuple[int, ...]
+    pixels: tuple[bytes, ...]
+    logits: tuple[tuple[float, ...], ...]
+    loss: float
+    loss_after: float
+    parameters: tuple[str, ...]
+    gradient_norms: tuple[float, ...]
+    update_norms: tuple[float, ...]
+    weight_norms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the model makes of a drawn digit: its 784 pixels, as the model got them, and ten probabilities."""
+
+    pixels: bytes
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LearningRateChanged:
+    """The learning rate was set by hand, after `batch` of `epoch` (both from 1; 0 before the first)."""
+
+    epoch: int
+    batch: int
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -128,6 +212,12 @@ Event: TypeAlias = (
     | BatchFinished
     | EpochFinished
     | Predictions
+    | TestImages
+    | Mistakes
+    | Weights
+    | StepTaken
+    | Drawing
+    | LearningRateChanged
     | Saving
     | Past
     | Watched

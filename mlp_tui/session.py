@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from .config import TrainingConfig
 from .errors import UserError
-from .events import BatchFinished, EpochFinished, Event, Past, Preparing, Reason, RunFinished, Saving
+from .events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    LearningRateChanged,
+    Past,
+    Preparing,
+    Reason,
+    RunFinished,
+    Saving,
+)
 from .recorder import RunRecorder
 from .runs import RunFolder, new_run_name
 
@@ -45,6 +55,38 @@ class Session:
     def go_on(self) -> None:
         """Makes the next call of `events` go on with the run that was stopped."""
         self._resume = self.unfinished
+
+    # Questions to the model, for the thread that trains, between two events
+
+    def read_drawing(self, pixels: bytes) -> Event | None:
+        """What the model makes of 28x28 bytes, ink bright; None where there is no model yet."""
+        if self._state is None:
+            return None
+        from .training.questions import read_drawing
+
+        return read_drawing(self._state, pixels)
+
+    def weights(self) -> Event | None:
+        """The hidden units as they are now; None where there is no model yet."""
+        if self._state is None or self._dataset is None:
+            return None
+        from .training.questions import weights
+
+        return weights(self._state, self._dataset.test)
+
+    def set_learning_rate(self, rate: float) -> Event | None:
+        """Trains on at another learning rate, which the run's log and its checkpoints keep."""
+        if self._state is None or self._recorder is None:
+            return None
+        self._state.learning_rate = rate
+        changed = LearningRateChanged(self._state.epoch + 1, self._state.totals.batches, rate)
+        self._recorder.record(changed)
+        return changed
+
+    def lay_open(self) -> None:
+        """Has the next batch trained by itself, and a StepTaken told of it before its BatchFinished."""
+        if self._state is not None:
+            self._state.lay_open = True
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events; the last one is always a RunFinished, and no exception comes out.

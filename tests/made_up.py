@@ -9,13 +9,18 @@ from pathlib import Path
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import (
     BatchFinished,
+    Drawing,
     EpochFinished,
     Event,
+    Mistakes,
     Predictions,
     Preparing,
     Preview,
     RunFinished,
     RunStarted,
+    StepTaken,
+    TestImages,
+    Weights,
 )
 from mlp_tui.session import Session
 
@@ -59,6 +64,92 @@ def epoch(number: int, epochs: int = 5, batches: int = 938) -> Iterator[Event]:
     yield predictions(max(1, 4 - number))
     accuracy = 0.97 - 0.06 / number - 0.01 * (number > 3)
     yield EpochFinished(number, epochs, 0.27 / number, accuracy - 0.01, 0.24 / number, accuracy, 0.75, 0.05)
+
+
+CONFUSED = {(4, 9): 31, (9, 4): 18, (7, 2): 22, (3, 5): 27, (5, 3): 14, (8, 3): 11, (2, 7): 9, (7, 9): 16, (5, 8): 8}
+"""How often a label is taken for another digit in the first made-up test."""
+
+
+def mistakes(number: int) -> list[Event]:
+    """The mistakes of the test after epoch `number`, fewer each time, with the pixels they speak of."""
+    errors = {pair: count // number for pair, count in CONFUSED.items()}
+    confusion = [
+        [errors.get((label, digit), (label + 3 * digit) % 4 // number) for digit in range(10)] for label in range(10)
+    ]
+    for label in range(10):
+        confusion[label][label] = 1000 - sum(count for digit, count in enumerate(confusion[label]) if digit != label)
+    named = [
+        (label, digit, place)
+        for label in range(10)
+        for digit in range(10)
+        if digit != label
+        for place in range(min(10, confusion[label][digit]))
+    ]
+    named.sort(key=lambda name: (name[2], (name[0] * 7 + name[1] * 3) % 11))
+    indices = tuple(1000 * label + 100 * digit + place for label, digit, place in named)
+    return [
+        TestImages(
+            indices, tuple(preview().pixels[LABELS.index(name[0]) if name[0] in LABELS else 0] for name in named)
+        ),
+        Mistakes(
+            number,
+            tuple(map(tuple, confusion)),
+            indices,
+            tuple(label for label, _, _ in named),
+            tuple(digit for _, digit, _ in named),
+            tuple(max(0.3, 0.999 - 0.002 * i) for i in range(len(named))),
+        ),
+    ]
+
+
+def weights(units: int = 100) -> Weights:
+    """Hidden units that look for blobs; every seventeenth is dead."""
+    incoming = []
+    for unit in range(units):
+        x, y, sign = 6 + unit * 5 % 17, 6 + unit * 7 % 16, 1 if unit % 3 else -1
+        away = [(i % 28 - x) ** 2 + (i // 28 - y) ** 2 for i in range(784)]
+        incoming.append(
+            bytes(128 + sign * round(120 * math.exp(-d / 18) - 60 * math.exp(-((d - 40) ** 2) / 900)) for d in away)
+        )
+    return Weights(
+        epoch=3,
+        batch=400,
+        scale=0.004,
+        incoming=tuple(incoming),
+        outgoing=tuple(tuple(math.sin(unit * 1.7 + digit * 2.3) * 0.9 for digit in range(10)) for unit in range(units)),
+        activity=tuple(0.0 if unit % 17 == 16 else 0.05 + unit * 37 % 90 / 100 for unit in range(units)),
+    )
+
+
+def drawing(digit: int = 7) -> Drawing:
+    """The answer to a drawing of that digit."""
+    pixels = preview().pixels[LABELS.index(digit)]
+    return Drawing(pixels, tuple(0.91 if other == digit else 0.01 for other in range(10)))
+
+
+def step_taken() -> StepTaken:
+    """One step laid open, of a batch of 64: the twenty digits over again."""
+    labels = tuple(LABELS[i % 20] for i in range(64))
+    return StepTaken(
+        epoch=2,
+        batch=301,
+        learning_rate=0.01,
+        labels=labels,
+        pixels=tuple(preview().pixels[i % 20] for i in range(64)),
+        logits=tuple(
+            tuple(
+                (6.0 if digit == (label if i % 9 else (label + 1) % 10) else 0.0) + math.sin(i * 3.1 + digit * 1.3)
+                for digit in range(10)
+            )
+            for i, label in enumerate(labels)
+        ),
+        loss=0.5123,
+        loss_after=0.4311,
+        parameters=("hidden.weight", "hidden.bias", "output.weight", "output.bias"),
+        gradient_norms=(0.8123, 0.0312, 0.5021, 0.0411),
+        update_norms=(0.6012, 0.0231, 0.1203, 0.0122),
+        weight_norms=(12.31, 0.4512, 7.123, 0.2311),
+    )
 
 
 class MadeUpSession(Session):

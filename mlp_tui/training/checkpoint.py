@@ -35,6 +35,8 @@ class TrainingState:
         self.shuffle_state = self.shuffle.get_state()
         self.epoch = 0
         self.totals = Totals()
+        self.lay_open = False
+        """Whether the next step is to be told in all its parts."""
 
     @property
     def begun(self) -> bool:

@@ -22,6 +22,9 @@ from ..errors import UserError
 from ..events import Preparing
 from ..files import written_whole
 
+SIDE = 28
+"""Pixels along each side of an image."""
+
 MEAN, STD = 0.1307, 0.3081
 """MNIST's mean and standard deviation, of pixels between 0 and 1, as the notebook normalises them."""
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import ClassVar
@@ -14,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Print
 from textual.theme import Theme
-from textual.widgets import Footer, Static
+from textual.widgets import ContentSwitcher, Footer, Static
 
 from ..characters import can_show_blocks
 from ..events import BatchFinished, Event, Past, Predictions, Preparing, RunFinished, RunStarted, Saving
@@ -23,13 +24,19 @@ from ..watch import WatchedRun
 from .accuracy_table import AccuracyTable
 from .dialogs import KeysScreen, QuitScreen
 from .digit_grid import DigitGrid
+from .digits_tab import DigitsTab
+from .draw_tab import DrawTab
 from .glyphs import ASCII, UNICODE
 from .loss_chart import LossChart
 from .loss_sparkline import LossSparkline
 from .message_log import MessageLog
+from .mistakes_tab import MistakesTab
 from .panel import panel
 from .run_state import Phase, RunState
 from .status_lines import ProgressLine, RunHeader, summary
+from .tab import Tab
+from .tab_bar import TABS, TabBar
+from .weights_tab import WeightsTab
 from .worker import Told, TrainingWorker
 
 SLOW_SECONDS = 1.0
@@ -74,6 +81,10 @@ class TrainingApp(App[None]):
         Binding("x", "stop", "Stop", tooltip="stop the training and save the run; s goes on with it"),
         Binding("d", "detach", "Detach", tooltip="leave the run going on by itself, without the dashboard"),
         Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
+        *(
+            Binding(str(number), f"open_tab('{tab}')", tab.title(), show=False)
+            for number, tab in enumerate(TABS, start=1)
+        ),
         Binding("m", "messages", "Messages", tooltip="the messages, large; again: back"),
         Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
         Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
@@ -102,7 +113,15 @@ class TrainingApp(App[None]):
         self.chart = panel(LossChart(glyphs, id="chart"), f"Loss by epoch  {legend}")
         self.table = panel(AccuracyTable(glyphs, id="table"), "Accuracy")
         self.messages = panel(MessageLog(id="messages"), "Messages")
-        self.grid = panel(DigitGrid(glyphs, shades, id="digits"), "Test digits")
+        self.grid = panel(DigitGrid(glyphs, shades, id="grid"), "Test digits")
+        self.tab_bar = TabBar(id="tab-bar")
+        self.tabs: dict[str, Tab] = {
+            "digits": DigitsTab(glyphs, shades, id="digits"),
+            "mistakes": MistakesTab(glyphs, shades, id="mistakes"),
+            "weights": WeightsTab(glyphs, shades, id="weights"),
+            "draw": DrawTab(glyphs, shades, id="draw"),
+        }
+        self.switcher = ContentSwitcher(initial="train", id="tabs")
         self._armed = False  # whether training starts as soon as it can
         self._discarding = False  # whether the events that arrive are of a run given up for a new one
         self._slow_due = 0.0
@@ -112,13 +131,16 @@ class TrainingApp(App[None]):
         yield self.header
         yield self.notice
         yield self.progress
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield self.sparkline
-                yield self.chart
-                yield self.table
-                yield self.messages
-            yield self.grid
+        yield self.tab_bar
+        with self.switcher:
+            with Horizontal(id="train"):
+                with Vertical(id="left"):
+                    yield self.sparkline
+                    yield self.chart
+                    yield self.table
+                    yield self.messages
+                yield self.grid
+            yield from self.tabs.values()
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -191,6 +213,24 @@ class TrainingApp(App[None]):
     def action_detach(self) -> None:
         self.detached = True
         self.leave()
+
+    def action_open_tab(self, tab: str) -> None:
+        self.switcher.current = tab
+        self.tab_bar.show(tab)
+        if tab in self.tabs:
+            self.tabs[tab].focus()
+        else:
+            self.screen.set_focus(None)
+        self.draw()
+
+    def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
+        self.action_open_tab(message.tab)
+
+    def on_draw_tab_drawn(self, message: DrawTab.Drawn) -> None:
+        if message.pixels is None:
+            self.state.drawing = None
+        else:
+            self.worker.ask("drawing", partial(self.session.read_drawing, message.pixels))
 
     def action_messages(self) -> None:
         self.screen.toggle_class("-messages")
@@ -310,12 +350,17 @@ class TrainingApp(App[None]):
         """Shows the state: what moves fast each time, the rest once a second or when `everything` is asked."""
         state = self.state
         self.progress.show(state, self.phase)
-        self.sparkline.show(state.history)
+        tab = self.switcher.current or TABS[0]
+        if tab == "train":
+            self.sparkline.show(state.history)
         if not everything and time.monotonic() < self._slow_due:
             return
         self._slow_due = time.monotonic() + SLOW_SECONDS
         self.header.low = self.size.height < TALL
         self.header.show(state, self.phase)
+        if tab in self.tabs:
+            self.tabs[tab].show(state)
+            return
         tests = [(float(row.epoch), row.test_loss) for row in state.rows]
         self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs, state.seams)
         self.table.show(state.rows, state.epochs, state.seams)

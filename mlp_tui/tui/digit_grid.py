@@ -1,40 +1,17 @@
 """The test digits in characters, each over what the model takes it for and what it is."""
 
-from functools import cache
-
-from rich.color import Color
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..characters import in_quadrants, in_ramp, in_shaded_quadrants
 from ..events import Predictions, Preview
-from .glyphs import ASCII, UNICODE, Glyphs
+from .glyphs import UNICODE, Glyphs
 from .panel import retitle
+from .pictures import picture
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
-
-VIRIDIS = (
-    (68, 1, 84), (71, 19, 101), (72, 36, 117), (70, 52, 128), (65, 68, 135), (59, 82, 139), (53, 95, 141),
-    (47, 108, 142), (42, 120, 142), (37, 132, 142), (33, 145, 140), (30, 156, 137), (34, 168, 132),
-    (47, 180, 124), (68, 191, 112), (94, 201, 98), (122, 209, 81), (155, 217, 60), (189, 223, 38),
-    (223, 227, 24), (253, 231, 37),
-)  # fmt: skip
-"""matplotlib's default colour map, dark to bright: what the notebook draws its digits in."""
-
-
-@cache
-def viridis(value: int) -> Color:
-    """The colour of a brightness, 0-255."""
-    return Color.from_rgb(*VIRIDIS[round(value / 255 * (len(VIRIDIS) - 1))])
-
-
-@cache
-def shades(bright: int, dark: int) -> Style:
-    return Style(color=viridis(bright), bgcolor=viridis(dark))
 
 
 class DigitGrid(Widget):
@@ -90,7 +67,7 @@ class DigitGrid(Widget):
         for i in shown:
             segments += [self._captions[i]] if line == self._cell[1] else self._pictures[i][line]
             segments.append(gap)
-        return Strip(segments[:-1]).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip(segments[:-1]).adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
     def _lay_out(self) -> None:
         """Chooses the digits' size and draws their pictures."""
@@ -99,19 +76,12 @@ class DigitGrid(Widget):
         else:
             count = len(self._preview.pixels)
             self._cell, self._columns, self._gap = arrange(self.size.width, self.size.height, count)
-            self._pictures = [self._picture(pixels) for pixels in self._preview.pixels]
+            self._pictures = [
+                picture(pixels, *self._cell, self._glyphs, self._colour) for pixels in self._preview.pixels
+            ]
         self._captions = []
         self._write_captions()
         self.refresh()
-
-    def _picture(self, pixels: bytes) -> list[list[Segment]]:
-        if self._colour:
-            return [
-                list(Segment.simplify(Segment(character, shades(*levels)) for character, *levels in row))
-                for row in in_shaded_quadrants(pixels, *self._cell)
-            ]
-        draw = in_ramp if self._glyphs is ASCII else in_quadrants
-        return [[Segment(line, self.rich_style)] for line in draw(pixels, *self._cell)]
 
     def _write_captions(self) -> None:
         if not self._pictures or self._preview is None:

@@ -1,11 +1,15 @@
 """What the dashboard knows of a run: its events, added up."""
 
+from collections import deque
 from typing import Literal, TypeAlias
 
 from ..events import (
     BatchFinished,
+    Drawing,
     EpochFinished,
     Event,
+    LearningRateChanged,
+    Mistakes,
     Past,
     Predictions,
     Preparing,
@@ -14,11 +18,17 @@ from ..events import (
     RunFinished,
     RunStarted,
     Saving,
+    StepTaken,
+    TestImages,
     Watched,
+    Weights,
 )
 from .history import LossHistory
 
 Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping", "live", "killed"] | Reason
+
+LOOKS = 96
+"""Past predictions of the examples that are kept."""
 
 
 class RunState:
@@ -36,6 +46,19 @@ class RunState:
         self.watched: Watched | None = None
         self.seams: list[float] = []
         """Where the run was resumed, in epochs."""
+        self.changes: list[LearningRateChanged] = []
+        self.looks: list[tuple[float, Predictions]] = []
+        """The predictions so far, each with the epochs trained until then; every second one once there are many."""
+        self._looks = 0
+        self._look_step = 1
+        self.mistakes: Mistakes | None = None
+        self.errors: deque[tuple[int, int]] = deque(maxlen=2)
+        """The epoch and the number of errors of the last two tests."""
+        self.images: dict[int, bytes] = {}
+        """The pixels of test digits, by their numbers."""
+        self.weights: Weights | None = None
+        self.step: StepTaken | None = None
+        self.drawing: Drawing | None = None
         self.trouble = ""
         """What could not be saved and why, or nothing."""
 
@@ -43,9 +66,32 @@ class RunState:
         match event:
             case BatchFinished():
                 self.batch = event
-                self.history.add((event.epoch - 1) * event.batches + event.batch, event.loss)
+                last = (event.epoch - 1) * event.batches + event.batch
+                losses = event.losses or (event.loss,)
+                for number, loss in enumerate(losses, start=last - len(losses) + 1):
+                    self.history.add(number, loss)
             case Predictions():
                 self.predictions = event
+                if self._looks % self._look_step == 0:
+                    self.looks.append((self.trained, event))
+                if len(self.looks) > LOOKS:
+                    del self.looks[1::2]
+                    self._look_step *= 2
+                self._looks += 1
+            case Mistakes():
+                self.mistakes = event
+                total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
+                self.errors.append((event.epoch, total - right))
+            case TestImages():
+                self.images |= zip(event.indices, event.pixels, strict=True)
+            case Weights():
+                self.weights = event
+            case StepTaken():
+                self.step = event
+            case Drawing():
+                self.drawing = event
+            case LearningRateChanged():
+                self.changes.append(event)
             case EpochFinished():
                 # A run that is resumed from before tells an epoch again.
                 self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
@@ -55,7 +101,7 @@ class RunState:
                 self.run = event
                 self.finished = None
                 if event.resumed_from and self.batch:
-                    self.seams.append(self.batch.epoch - 1 + self.batch.batch / self.batch.batches)
+                    self.seams.append(self.trained)
             case Watched():
                 self.watched = event
             case Saving():
@@ -79,11 +125,14 @@ class RunState:
         return max(self.rows, key=lambda row: row.test_accuracy, default=None)
 
     @property
+    def trained(self) -> float:
+        """The epochs trained so far, the one under way counted in part."""
+        return self.batch.epoch - 1 + self.batch.batch / self.batch.batches if self.batch else 0.0
+
+    @property
     def fraction(self) -> float:
         """How much of the training is done, 0 to 1."""
-        if self.batch is None:
-            return 0.0
-        return (self.batch.epoch - 1 + self.batch.batch / self.batch.batches) / self.epochs
+        return self.trained / self.epochs
 
     @property
     def seconds_left(self) -> float | None:

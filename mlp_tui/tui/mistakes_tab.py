@@ -1,0 +1,7 @@
+"""What the last test got wrong: the confusion matrix, and the digits behind it."""
+
+from .tab import Tab
+
+
+class MistakesTab(Tab):
+    """What the last test got wrong: the confusion matrix, and the digits behind it."""
