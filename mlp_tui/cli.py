@@ -111,7 +111,9 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
     """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
     own = TrainingConfig.from_dict(folder.read_config())
     resumed = parse(arguments, Options(own))
-    may_change = {"epochs", "runs_dir", "checkpoint_seconds"}
+    may_change = {"runs_dir", "checkpoint_seconds"}
+    if own.schedule == "constant":  # a cycle ends where it was planned to
+        may_change.add("epochs")
     if folder.diverged():
         may_change.add("learning_rate")
     for setting in fields(own):

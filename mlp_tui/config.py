@@ -55,6 +55,12 @@ class TrainingConfig:
     batch_size: Annotated[int, COUNT, arg(help="Training images in a batch: one step each.")] = 64
     test_batch_size: Annotated[int, COUNT, arg(help="Test images in a batch; changes speed alone.")] = 1000
     learning_rate: Annotated[float, Bounds(above=0), arg(help="Adam's learning rate: the step's size.")] = 0.01
+    schedule: Annotated[
+        Literal["constant", "one-cycle"],
+        arg(
+            help="How the learning rate goes. constant: it stays; one-cycle: it rises to half of it, then falls to nothing."
+        ),
+    ] = "constant"
     hidden_size: Annotated[int, COUNT, arg(help="Units in the hidden layer.")] = 100
     seed: Annotated[
         int,

@@ -10,15 +10,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .events import BatchFinished, Event, Predictions, RunFinished, from_json, to_json
+from .events import (
+    BatchFinished,
+    Drawing,
+    Event,
+    Mistakes,
+    Predictions,
+    RunFinished,
+    StepTaken,
+    from_json,
+    to_json,
+)
 from .files import written_whole
 
-LOG_SECONDS: dict[type[Event], float] = {BatchFinished: 0.1, Predictions: 1.0}
-"""The least time from one logged event of a kind to the next, where there are many."""
+LOG_SECONDS: dict[type[Event], float] = {BatchFinished: 0.1, Predictions: 1.0, Mistakes: 5.0}
+"""The least time from one logged event of a kind to the next, where there are many; a run's last is logged too."""
+
+UNLOGGED = (StepTaken, Drawing)
+"""Answers to the person at the keyboard: no part of the run's history."""
 
 MOST_BATCHES = 20_000
 """At most about this many batches are read from a log: more take time and show nothing more."""
@@ -229,18 +243,24 @@ class EventLog:
         self._path = path
         self._pending: list[bytes] = []
         self._due: dict[type[Event], float] = {}
+        self._held: dict[type[Event], Event] = {}
         self.trouble = ""
         self.position = path.stat().st_size if path.exists() else 0
         """The bytes of the log so far: whole lines."""
 
     def add(self, event: Event) -> None:
         kind = type(event)
+        if isinstance(event, BatchFinished):
+            event = replace(event, losses=())  # few of them would be there in any case
         if kind in LOG_SECONDS:
             now = time.monotonic()
             if now < self._due.get(kind, 0.0):
+                self._held[kind] = event
                 return
             self._due[kind] = now + LOG_SECONDS[kind]
-        self._pending.append(to_json(event).encode() + b"\n")
+            self._held.pop(kind, None)
+        events = [*self._held.values(), event] if kind is RunFinished else [event]
+        self._pending += [to_json(each).encode() + b"\n" for each in events if not isinstance(each, UNLOGGED)]
         self.flush()
 
     def flush(self) -> None:

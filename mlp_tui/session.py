@@ -108,7 +108,7 @@ class Session:
                         seconds = done_seconds = done_seconds + done.train_seconds + done.test_seconds
                 if isinstance(event, BatchFinished):
                     seconds = done_seconds + event.seconds
-                    if not math.isfinite(event.loss):
+                    if not all(map(math.isfinite, event.losses)):
                         reason, message = "diverged", self._divergence(event)
                 if self._recorder:
                     self._recorder.record(event, sound=reason != "diverged")
@@ -177,7 +177,8 @@ class Session:
                 folder.cut_log(contents["log_position"])
             else:
                 folder.cut_log(0)
-            state.learning_rate = self.config.learning_rate
+            if self.config.learning_rate != folder.read_config().get("learning_rate"):  # else as it was set by hand
+                state.learning_rate = self.config.learning_rate
             yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
         if state.epoch >= self.config.epochs:
             raise UserError(
@@ -201,8 +202,10 @@ class Session:
 
     def _divergence(self, event: BatchFinished) -> str:
         assert self._state is not None
+        first = next(i for i, loss in enumerate(event.losses) if not math.isfinite(loss))
+        batch = event.batch - len(event.losses) + first + 1
         return (
-            f"The loss became {event.loss} in epoch {event.epoch}, batch {event.batch}, at learning rate "
-            f"{self._state.learning_rate:g}, with a gradient norm of {self._state.gradient_norm():.3g}: "
+            f"The loss became {event.losses[first]} in epoch {event.epoch}, batch {batch}, at learning rate "
+            f"{event.learning_rate:g}, with a gradient norm of {self._state.gradient_norm():.3g}: "
             "try a smaller --learning-rate."
         )

@@ -1,5 +1,6 @@
 """Runs that are stopped, killed, detached or taken over, and go on exactly where they were."""
 
+import json
 import os
 import random
 import shutil
@@ -30,6 +31,12 @@ RUNS = Path("runs")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset large enough that a run of three epochs takes about a second."""
     return write_mnist(tmp_path_factory.mktemp("mnist") / "data", train=20_000)
+
+
+@pytest.fixture
+def each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event after each batch, so that a run can be stopped at any."""
+    monkeypatch.setattr("mlp_tui.training.fit.EVENT_SECONDS", 0.0)
 
 
 def config(mnist: Path, epochs: int = 3, **settings: object) -> TrainingConfig:
@@ -96,7 +103,7 @@ def epochs_logged(folder: RunFolder) -> list[int]:
     ids=["first batch", "mid-epoch", "before the test", "between epochs", "four times"],
 )
 def test_a_run_stopped_and_resumed_ends_with_the_weights_of_one_never_stopped(
-    mnist: Path, undisturbed: dict[str, torch.Tensor], stops: list[Callable[[Event], bool]]
+    mnist: Path, undisturbed: dict[str, torch.Tensor], each_batch: None, stops: list[Callable[[Event], bool]]
 ) -> None:
     session = Session(config(mnist))
     for stop in stops:
@@ -112,7 +119,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_one_never_stopped(
     assert epochs_logged(latest()) == [1, 2, 3]
 
 
-def test_a_resumed_run_tells_its_past_and_where_it_goes_on(mnist: Path) -> None:
+def test_a_resumed_run_tells_its_past_and_where_it_goes_on(mnist: Path, each_batch: None) -> None:
     session = Session(config(mnist))
     run(session, at(2, 10))
     assert session.unfinished
@@ -141,7 +148,7 @@ def test_more_epochs_may_be_asked_for_when_a_run_is_done(mnist: Path) -> None:
     assert same(weights(others[0]), weights(straight.folder))
 
 
-def test_checkpoints_load_no_code(tmp_path: Path, mnist: Path) -> None:
+def test_checkpoints_load_no_code(tmp_path: Path, mnist: Path, each_batch: None) -> None:
     session = Session(config(mnist))
     run(session, at(1, 5))
     assert session.unfinished
@@ -188,7 +195,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(mnist: Path) -
     assert events[-1].reason == "completed"
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_saving_resumes(mnist: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_said_and_saving_resumes(mnist: Path, each_batch: None) -> None:
     session = Session(config(mnist, epochs=200, checkpoint_seconds=0.01))
     stop = threading.Event()
     troubles: list[str] = []
@@ -264,7 +271,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mnist: Path, undist
             assert process.stdout
             after = chance.randrange(1, 250)
             for line in process.stdout:
-                after -= "batch_finished" in line
+                after -= len(json.loads(line).get("losses", ()))
                 if after <= 0:
                     process.kill()
                     break

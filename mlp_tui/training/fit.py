@@ -8,16 +8,27 @@ from torch import Tensor, nn
 
 from ..config import TrainingConfig
 from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
+from .by_hand import steps_by_hand
 from .checkpoint import TrainingState
 from .datasets import Batches, Dataset, normalise
 from .device import choose_threads, describe
-from .loops import test, train
+from .graph import GraphedSteps
+from .loops import LANDMARK, Steps, take_steps, test, train
+from .questions import copied, examine, laid_open, weights
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
 
-PREDICT_EVERY = 100
-"""Batches from one look at the examples to the next: as often as the notebook prints."""
+EVENT_SECONDS = 0.03
+"""Training time from one event to the next, where batches are shorter: what a key may have to wait for."""
+
+WEIGHTS_SECONDS = 60.0
+"""Time from one telling of all the weights to the next; the end of a run always tells them."""
+
+
+def ways_to_step() -> dict[str, Steps]:
+    """The quickest way to take steps, by the kind of device."""
+    return {"cpu": steps_by_hand, "cuda": GraphedSteps()}
 
 
 def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState) -> Iterator[Event]:
@@ -30,6 +41,8 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     loss_fn = nn.CrossEntropyLoss()
     train_loader = Batches(dataset.train.to(device), config.batch_size, state.shuffle)
     test_loader = Batches(dataset.test.to(device), config.test_batch_size)
+    state.optimizer.total_steps = config.epochs * len(train_loader) if config.schedule == "one-cycle" else 0
+    steps = ways_to_step().get(device.type, take_steps)
 
     yield RunStarted(
         run=run,
@@ -53,15 +66,30 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     examples = normalise(images.to(device))
     yield predict(model, examples)
 
+    told: set[int] = set()
+    weights_due = time.monotonic() + WEIGHTS_SECONDS
+
+    def interval() -> float:
+        return 0.0 if state.lay_open else EVENT_SECONDS
+
     while state.epoch < config.epochs:
         totals = state.totals
         train_loader.skip = totals.batches
-        for batch in train(model, train_loader, loss_fn, state.optimizer, epoch=state.epoch, totals=totals):
+        batches = train(model, train_loader, loss_fn, state.optimizer, state.epoch, totals, steps, interval)
+        while True:
+            before = copied(model) if state.lay_open else None
+            if (batch := next(batches, None)) is None:
+                break
+            if before is not None and train_loader.under_way is not None:
+                state.lay_open = False
+                yield laid_open(state, dataset.train, train_loader.under_way.rows.cpu(), before)
             yield batch
-            if batch.batch % PREDICT_EVERY == 1 or batch.batch == batch.batches:
+            if batch.batch % LANDMARK == 1 or batch.batch == batch.batches:
                 yield predict(model, examples)
         started = time.perf_counter()
         result = test(model, test_loader, loss_fn, epoch=state.epoch)
+        test_seconds = time.perf_counter() - started
+        yield from examine(result, dataset.test, told)
         state.end_epoch()
         yield EpochFinished(
             epoch=state.epoch,
@@ -71,8 +99,11 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             test_loss=result.loss,
             test_accuracy=result.accuracy,
             train_seconds=totals.seconds,
-            test_seconds=time.perf_counter() - started,
+            test_seconds=test_seconds,
         )
+        if state.epoch == config.epochs or time.monotonic() > weights_due:
+            yield weights(state, dataset.test)
+            weights_due = time.monotonic() + WEIGHTS_SECONDS
 
 
 @torch.no_grad()

@@ -1,14 +1,18 @@
 """Train and test, one epoch each, in the six steps of the notebook."""
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from itertools import islice
+from typing import NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn, optim
 
 from ..events import BatchFinished
+
+LANDMARK = 100
+"""Batches from one line of the notebook to the next: an event comes after the first, and after every so many more."""
 
 
 class Loader(Iterable[tuple[Tensor, Tensor]], Sized, Protocol):
@@ -26,12 +30,51 @@ class Totals:
     seconds: float = 0.0
 
 
+class Stepped(NamedTuple):
+    """What came of some steps: each batch's loss, shape (steps,), images read right (a scalar), and images."""
+
+    losses: Tensor
+    correct: Tensor
+    images: int
+
+
 class TestResult(NamedTuple):
-    """One test, after `epoch` (from 1): the mean loss over batches, and the accuracy as a fraction."""
+    """One test, after `epoch` (from 1): the mean loss over batches, the accuracy as a fraction, all the logits."""
 
     epoch: int
     loss: float
     accuracy: float
+    logits: Tensor
+
+
+Steps: TypeAlias = Callable[
+    [nn.Module, Iterator[tuple[Tensor, Tensor]], int, nn.Module, optim.Optimizer],
+    Stepped,
+]
+"""A way to train on the next batches: `take_steps`, or another that comes to the same numbers sooner."""
+
+
+def take_steps(
+    model: nn.Module,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    count: int,
+    loss_fn: nn.Module,
+    optimizer: optim.Optimizer,
+) -> Stepped:
+    """Trains on the next `count` batches. The results stay on the device, so that nothing waits for it."""
+    losses, correct, images = [], [], 0
+    for inputs, targets in islice(batches, count):  # 1. Fetch next batch of data
+        optimizer.zero_grad()  # 2. Zero parameter gradients
+        outputs = model(inputs)  # 3. Compute model outputs
+        loss = loss_fn(outputs, targets)  # 4. Compute loss between outputs and targets
+        loss.backward()  # 5. Backpropagation for parameter gradients
+        optimizer.step()  # 6. Gradient descent step
+
+        # Track some values to compute statistics
+        losses.append(loss.detach())
+        correct.append((outputs.argmax(-1) == targets).sum())
+        images += len(targets)
+    return Stepped(torch.stack(losses), torch.stack(correct).sum(), images)
 
 
 def train(
@@ -41,50 +84,57 @@ def train(
     optimizer: optim.Optimizer,
     epoch: int = -1,
     totals: Totals | None = None,
+    steps: Steps = take_steps,
+    interval: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[BatchFinished]:
     """Trains a model for one epoch (one pass through the entire training data).
 
-    Yields an event after each batch. `epoch` counts from 0, as in the notebook; the events count from 1.
-    The clock stands still while the caller holds an event, so a pause does not count as training. With the
-    `totals` of an epoch broken off, it goes on: the loader must then yield the batches that are left.
+    Yields an event after each batch; or, where `interval` says so, after as many as take about that many seconds.
+    `epoch` counts from 0, as in the notebook; the events count from 1. The clock stands still while the caller
+    holds an event, so a pause does not count as training. With the `totals` of an epoch broken off, it goes on:
+    the loader must then yield the batches that are left.
     """
     totals = totals or Totals()
-    batches = len(train_loader)
+    count = len(train_loader)
+    at_once = 1  # batches from this event to the next
 
     model.train()  # Set model in training mode
     started = time.perf_counter()
-    for inputs, targets in train_loader:  # 1. Fetch next batch of data
-        optimizer.zero_grad()  # 2. Zero parameter gradients
-        outputs = model(inputs)  # 3. Compute model outputs
-        loss = loss_fn(outputs, targets)  # 4. Compute loss between outputs and targets
-        loss.backward()  # 5. Backpropagation for parameter gradients
-        optimizer.step()  # 6. Gradient descent step
+    batches = iter(train_loader)
+    while totals.batches < count:
+        landmark = LANDMARK - (totals.batches - 1) % LANDMARK
+        at_once = min(at_once, landmark, count - totals.batches)
+        stepped = steps(model, batches, at_once, loss_fn, optimizer)
 
-        # Track some values to compute statistics
-        batch_loss = loss.item()
-        totals.loss += batch_loss
-        totals.correct += int((outputs.argmax(-1) == targets).sum())
-        totals.images += len(targets)
-        totals.batches += 1
-        totals.seconds += time.perf_counter() - started
+        losses = stepped.losses.tolist()  # waits for the device
+        for loss in losses:
+            totals.loss += loss
+        totals.correct += int(stepped.correct)
+        totals.images += stepped.images
+        totals.batches += at_once
+        took = time.perf_counter() - started
+        totals.seconds += took
         yield BatchFinished(
             epoch=epoch + 1,
             batch=totals.batches,
-            batches=batches,
-            loss=batch_loss,
+            batches=count,
+            loss=losses[-1],
             running_loss=totals.loss / totals.batches,
             running_accuracy=totals.correct / totals.images,
             images_per_second=totals.images / totals.seconds,
             seconds=totals.seconds,
+            learning_rate=float(getattr(optimizer, "rate", optimizer.param_groups[0]["lr"])),
+            losses=tuple(losses),
         )
+        # By the last batches' time; no more than twice as many, since the first ones may tell little.
+        at_once = min(max(1, int(interval() / (took / at_once))), 2 * at_once)
         started = time.perf_counter()
 
 
 @torch.no_grad()
 def test(model: nn.Module, test_loader: Loader, loss_fn: nn.Module, epoch: int = -1) -> TestResult:
     """Tests a model for one epoch of test data: no gradients, so steps 2, 5 and 6 are not needed."""
-    total_loss = 0.0
-    correct = images = 0
+    losses, logits, correct = [], [], []
 
     model.eval()  # Set model in evaluation mode
     for inputs, targets in test_loader:  # 1. Fetch next batch of data
@@ -92,7 +142,9 @@ def test(model: nn.Module, test_loader: Loader, loss_fn: nn.Module, epoch: int =
         loss = loss_fn(outputs, targets)  # 4. Compute loss between outputs and targets
 
         # Track some values to compute statistics
-        total_loss += loss.item()
-        correct += int((outputs.argmax(-1) == targets).sum())
-        images += len(targets)
-    return TestResult(epoch + 1, total_loss / len(test_loader), correct / images)
+        losses.append(loss)
+        logits.append(outputs)
+        correct.append(outputs.argmax(-1) == targets)
+    total_loss = sum(torch.stack(losses).tolist())
+    accuracy = int(torch.cat(correct).sum()) / sum(map(len, correct))
+    return TestResult(epoch + 1, total_loss / len(test_loader), accuracy, torch.cat(logits))

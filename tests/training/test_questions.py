@@ -1,0 +1,150 @@
+"""What is told of a model between two steps, against the model itself."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+from mlp_tui.config import TrainingConfig
+from mlp_tui.events import BatchFinished, Event, LearningRateChanged, Mistakes, StepTaken, TestImages, Weights
+from mlp_tui.session import Session
+from mlp_tui.training.checkpoint import TrainingState
+from mlp_tui.training.datasets import Batches, normalise
+from mlp_tui.training.loops import test as run_test
+from mlp_tui.training.questions import NAMED, examine, read_drawing, weights
+
+from .test_loops import digits
+
+
+def state() -> TrainingState:
+    return TrainingState(TrainingConfig(device="cpu"))
+
+
+def test_a_drawing_gets_the_models_probabilities() -> None:
+    now, data = state(), digits(3)
+    drawing = read_drawing(now, bytes(data.images[1].flatten().tolist()))
+    expected = now.model(normalise(data.images))[1].softmax(-1)
+    assert drawing.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
+    assert drawing.pixels == data.images[1].numpy().tobytes()
+
+
+def test_the_weights_come_back_within_half_a_step_of_their_scale() -> None:
+    now, data = state(), digits(1200)
+    with torch.no_grad():
+        now.model.hidden.bias[7] = -1e6
+    told = weights(now, data)
+    incoming = torch.tensor([list(unit) for unit in told.incoming], dtype=torch.float32).sub_(128) * told.scale
+    assert torch.allclose(incoming, now.model.hidden.weight, atol=told.scale * 0.51)
+    assert told.outgoing[3] == pytest.approx(now.model.output.weight[:, 3].tolist())
+    on = (now.model.hidden(normalise(data.images[:1000]).flatten(1)) > 0).float().mean(0)
+    assert told.activity == pytest.approx(on.tolist(), abs=1e-6)
+    assert [unit for unit, share in enumerate(told.activity) if share == 0] == [7]
+
+
+def test_weights_that_are_not_finite_are_told_all_the_same() -> None:
+    now = state()
+    with torch.no_grad():
+        now.model.hidden.weight[0, 0] = torch.nan
+    assert len(weights(now, digits(10)).incoming) == 100
+
+
+def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> None:
+    now, data, told = state(), digits(500), set[int]()
+    result = run_test(now.model, Batches(data, 100), nn.CrossEntropyLoss(), epoch=1)
+    images, mistakes = examine(result, data, told)
+    assert isinstance(images, TestImages) and isinstance(mistakes, Mistakes)
+    predictions = result.logits.argmax(1)
+    for label in range(10):
+        for digit in range(10):
+            count = int(((data.labels == label) & (predictions == digit)).sum())
+            assert mistakes.confusion[label][digit] == count
+            named = [p for p in zip(mistakes.labels, mistakes.predictions, strict=True) if p == (label, digit)]
+            assert len(named) == (0 if label == digit else min(count, NAMED))
+    assert list(mistakes.confidences) == sorted(mistakes.confidences, reverse=True)
+    place = mistakes.indices[0]
+    assert mistakes.labels[0] == int(data.labels[place]) and mistakes.predictions[0] == int(predictions[place])
+    assert mistakes.confidences[0] == pytest.approx(float(result.logits[place].softmax(0).max()))
+    assert images.indices == mistakes.indices
+    assert images.pixels[0] == data.images[place].numpy().tobytes()
+    assert [type(event) for event in examine(result, data, told)] == [Mistakes]  # the pixels were told
+
+
+def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Path) -> None:
+    session = Session(TrainingConfig(epochs=1, data_dir=small_mnist, device="cpu"))
+    events: list[Event] = []
+    for event in session.events(threading.Event()):
+        events.append(event)
+        if isinstance(event, BatchFinished) and event.batch in (1, 2):
+            session.lay_open()
+    first, second = (event for event in events if isinstance(event, StepTaken))
+    assert (first.batch, second.batch) == (2, 3)
+    after = events[events.index(first) + 1]
+    assert isinstance(after, BatchFinished) and after.batch == 2
+    assert after.losses == (after.loss,) and after.loss == pytest.approx(first.loss, abs=1e-5)
+    assert len(first.labels) == len(first.pixels) == len(first.logits) == 64
+
+    # The same two steps, by torch alone.
+    torch.manual_seed(0)
+    model = TrainingState(session.config).model
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    dataset = session._dataset
+    assert dataset
+    batches = iter(Batches(dataset.train, 64, torch.Generator().manual_seed(0)))
+    for _ in range(2):
+        inputs, targets = next(batches)
+        before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+        optimizer.zero_grad()
+        logits = model(inputs)
+        loss = F.cross_entropy(logits, targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert list(first.labels) == targets.tolist()
+    assert first.loss == pytest.approx(loss.item(), abs=1e-4)
+    assert first.loss_after == pytest.approx(float(F.cross_entropy(model(inputs), targets)), abs=1e-3)
+    assert first.logits[0] == pytest.approx(logits[0].tolist(), abs=1e-3)
+    for name, parameter in model.named_parameters():
+        place = first.parameters.index(name)
+        assert parameter.grad is not None
+        assert first.gradient_norms[place] == pytest.approx(float(parameter.grad.norm()), rel=1e-2)
+        assert first.update_norms[place] == pytest.approx(float((parameter - before[name]).norm()), rel=1e-2)
+        assert first.weight_norms[place] == pytest.approx(float(before[name].norm()), rel=1e-4)
+
+
+def test_laying_steps_open_changes_nothing_of_the_training(small_mnist: Path) -> None:
+    ends = []
+    for open_all in (False, True):
+        session = Session(TrainingConfig(epochs=2, data_dir=small_mnist, device="cpu"))
+        for event in session.events(threading.Event()):
+            if open_all and isinstance(event, BatchFinished):
+                session.lay_open()
+        ends.append(event)
+    assert ends[0].test_loss == ends[1].test_loss  # type: ignore[union-attr]
+
+
+def test_the_weights_are_told_at_the_end_of_a_run(small_mnist: Path) -> None:
+    events = list(Session(TrainingConfig(epochs=2, data_dir=small_mnist)).events(threading.Event()))
+    (told,) = (event for event in events if isinstance(event, Weights))
+    assert (told.epoch, told.batch) == (2, 0)
+    assert len(told.incoming) == len(told.outgoing) == len(told.activity) == 100
+
+
+def test_a_learning_rate_set_by_hand_is_used_logged_and_kept_when_the_run_goes_on(small_mnist: Path) -> None:
+    config = TrainingConfig(epochs=3, data_dir=small_mnist)
+    session, stop = Session(config), threading.Event()
+    rates = []
+    for event in session.events(stop):
+        if isinstance(event, BatchFinished):
+            rates.append(event.learning_rate)
+            if event.batch == 1 and event.epoch == 1:
+                changed = session.set_learning_rate(0.002)
+            if event.epoch == 2:
+                stop.set()
+    assert rates[0] == 0.01 and set(rates[1:]) == {0.002}
+    assert changed == LearningRateChanged(1, 1, 0.002)
+    assert session.unfinished
+    assert changed in session.unfinished.read_events()
+    resumed = list(Session(config, session.unfinished).events(threading.Event()))
+    assert {event.learning_rate for event in resumed if isinstance(event, BatchFinished)} == {0.002}
