@@ -32,6 +32,7 @@ class Options:
         Literal["detach", "stop"],
         arg(help="When the connection drops, the run goes on without the dashboard (detach), or is saved and ends."),
     ] = "detach"
+    ascii: Annotated[bool, arg(help="Draw with ASCII characters alone.")] = False
     version: Annotated[bool, arg(help="Print the version, and nothing else.")] = False
 
 
@@ -71,10 +72,10 @@ def run(arguments: list[str]) -> int:
     if not options.watch:
         session = Session(options.config, folder)
     if options.no_ui:
-        return run_headless(session, options.json, options.on_hangup)
+        return run_headless(session, options.json, options.on_hangup, options.ascii)
     from .tui.app import TrainingApp
 
-    app = TrainingApp(session, options.on_hangup)
+    app = TrainingApp(session, options.on_hangup, options.ascii)
     app.run()
     code = app.return_code or 0
     if app.detached and session.unfinished:

@@ -58,7 +58,8 @@ class TrainingConfig:
     schedule: Annotated[
         Literal["constant", "one-cycle"],
         arg(
-            help="How the learning rate goes. constant: it stays; one-cycle: it rises to half of it, then falls to nothing."
+            help="How the learning rate changes. constant: not at all; "
+            "one-cycle: it rises to half of what is set, then falls to nothing."
         ),
     ] = "constant"
     hidden_size: Annotated[int, COUNT, arg(help="Units in the hidden layer.")] = 100

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from .characters import can_show_blocks, in_quadrants, in_ramp, side_by_side
+from .confusion import confused_words, matrix_lines
 from .events import (
     BatchFinished,
     EpochFinished,
     Event,
+    Mistakes,
     Past,
     Predictions,
     Preparing,
@@ -33,7 +35,7 @@ PRINT_EVERY = 100
 """Batches from one line to the next, as in the notebook."""
 
 
-def run_headless(session: Session, as_json: bool, on_hangup: str = "detach") -> int:
+def run_headless(session: Session, as_json: bool, on_hangup: str = "detach", ascii: bool = False) -> int:
     """Trains to the end, or to a signal, and returns the exit code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
@@ -52,7 +54,7 @@ def run_headless(session: Session, as_json: bool, on_hangup: str = "detach") -> 
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has set it
             signal.signal(number, on_signal)
 
-    lines = as_json_lines if as_json else NotebookLines()
+    lines = as_json_lines if as_json else NotebookLines(ascii)
     end = None
     with closing(session.events(stop)) as events:
         for event in told_on_stderr(events):
@@ -130,9 +132,11 @@ def as_json_lines(event: Event) -> Iterator[str]:
 
 
 class NotebookLines:
-    """The notebook's own lines, to the letter; at the end its picture, in characters."""
+    """The notebook's own lines, to the letter; at the end its picture, in characters, and what was read wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, ascii: bool = False) -> None:
+        self.ascii = ascii or not can_show_blocks(sys.stdout.encoding)
+        self.mistakes: Mistakes | None = None
         self.preview: Preview | None = None
         self.predictions: Predictions | None = None
 
@@ -153,15 +157,22 @@ class NotebookLines:
                 self.preview = event
             case Predictions():
                 self.predictions = event
+            case Mistakes():
+                self.mistakes = event
             case RunFinished(reason="completed") if self.preview and self.predictions:
                 yield ""
-                yield from picture(self.preview, self.predictions)
+                yield from picture(self.preview, self.predictions, self.ascii)
+                if self.mistakes:
+                    yield ""
+                    yield "How often each label was read as each digit:"
+                    yield from matrix_lines(self.mistakes.confusion)
+                    yield confused_words(self.mistakes.confusion)
 
 
-def picture(preview: Preview, predictions: Predictions) -> list[str]:
+def picture(preview: Preview, predictions: Predictions, ascii: bool) -> list[str]:
     """The examples five to a row, each over its prediction and its label."""
     width, height = 14, 7
-    draw = in_quadrants if can_show_blocks(sys.stdout.encoding) else in_ramp
+    draw = in_ramp if ascii else in_quadrants
     digits = [
         [*draw(pixels, width, height), f"Prediction: {prediction}", f"Label: {label}"]
         for pixels, label, prediction in zip(preview.pixels, preview.labels, predictions.predictions, strict=True)

@@ -38,6 +38,8 @@ class Session:
 
     def __init__(self, config: TrainingConfig, resume: RunFolder | None = None) -> None:
         self.config = config
+        self.next_config = config
+        """The settings of the next run, where it is a new one."""
         self.folder: RunFolder | None = None
         """The folder of the run under way, or of the last one."""
         self.unfinished: RunFolder | None = None
@@ -74,6 +76,11 @@ class Session:
 
         return weights(self._state, self._dataset.test)
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate as it is set: with a schedule, what that takes its share of."""
+        return self._state.learning_rate if self._state else self.config.learning_rate
+
     def set_learning_rate(self, rate: float) -> Event | None:
         """Trains on at another learning rate, which the run's log and its checkpoints keep."""
         if self._state is None or self._recorder is None:
@@ -94,6 +101,10 @@ class Session:
         Once `stop` is set, by any thread or a signal handler, the run ends at its next event. Everything is in
         the run's folder before the last event is told.
         """
+        if self._resume is None:
+            if (self.next_config.dataset, self.next_config.data_dir) != (self.config.dataset, self.config.data_dir):
+                self._dataset = None
+            self.config = self.next_config
         reason: Reason = "completed"
         message = trouble = ""
         epoch: EpochFinished | None = None

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -38,6 +39,11 @@ class Adam(optim.Adam):
     goes through one cycle in so many steps.
     """
 
+    # As torch wraps these, each imports torch's compiler first, which takes most of a second.
+    add_param_group = unwrap(optim.Optimizer.add_param_group)
+    state_dict = unwrap(optim.Optimizer.state_dict)
+    zero_grad = unwrap(optim.Optimizer.zero_grad)
+
     def __init__(self, params: Any, lr: float, total_steps: int = 0) -> None:
         super().__init__(params, lr=lr, fused=True)
         self.total_steps = total_steps
@@ -57,7 +63,7 @@ class Adam(optim.Adam):
             }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
+        unwrap(optim.Optimizer.load_state_dict)(self, state_dict)
         if not self.state:  # it was torch's, before its first step
             self._make_state()
         self.steps = int(next(iter(self.state.values()))["step"])

@@ -15,10 +15,26 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Print
 from textual.theme import Theme
-from textual.widgets import ContentSwitcher, Footer, Static
+from textual.widgets import ContentSwitcher, Static
 
 from ..characters import can_show_blocks
-from ..events import BatchFinished, Event, Past, Predictions, Preparing, RunFinished, RunStarted, Saving
+from ..config import TrainingConfig
+from ..events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    Mistakes,
+    Past,
+    Predictions,
+    Preparing,
+    RunFinished,
+    RunStarted,
+    Saving,
+    StepTaken,
+    TestImages,
+    Weights,
+)
+from ..runs import RunFolder
 from ..session import Session
 from ..watch import WatchedRun
 from .accuracy_table import AccuracyTable
@@ -27,13 +43,18 @@ from .digit_grid import DigitGrid
 from .digits_tab import DigitsTab
 from .draw_tab import DrawTab
 from .glyphs import ASCII, UNICODE
+from .key_line import KeyLine
 from .loss_chart import LossChart
 from .loss_sparkline import LossSparkline
 from .message_log import MessageLog
 from .mistakes_tab import MistakesTab
 from .panel import panel
+from .run_picker import RunPicker, loss_curve
 from .run_state import Phase, RunState
-from .status_lines import ProgressLine, RunHeader, summary
+from .settings_form import SettingsScreen
+from .status_lines import ProgressLine, RunHeader, outcome
+from .step_screen import StepScreen
+from .summary import summary
 from .tab import Tab
 from .tab_bar import TABS, TabBar
 from .weights_tab import WeightsTab
@@ -42,15 +63,19 @@ from .worker import Told, TrainingWorker
 SLOW_SECONDS = 1.0
 """Time between two drawings of the panels that cost most, while training runs."""
 
+ROUTINE = {BatchFinished, EpochFinished, Mistakes, Predictions, TestImages, Weights}
+"""What may come many times a second, and is drawn when its panel's turn comes."""
+
 TALL = 36
 """Rows from which each panel gets a frame, and a notice a line of its own."""
 
 LEAVE_SECONDS = 1.5
 """How long to wait for the training's thread when the user quits."""
 
-# Each colour is one of xterm's 256, so that it looks the same where there are no more.
-THEME = Theme(
-    name="mlp-tui",
+# Each colour is one of xterm's 256, so that it looks the same where there are no more. Train is blue and test is
+# orange: two that nearly everybody can tell apart.
+DARK = Theme(
+    name="mlp-tui-dark",
     primary="#5fafff",
     secondary="#ffaf5f",
     accent="#5fafff",
@@ -63,6 +88,20 @@ THEME = Theme(
     panel="#262626",
     dark=True,
 )
+LIGHT = Theme(
+    name="mlp-tui-light",
+    primary="#005faf",
+    secondary="#af5f00",
+    accent="#005faf",
+    success="#005f00",
+    warning="#875f00",
+    error="#af0000",
+    foreground="#303030",
+    background="#eeeeee",
+    surface="#e4e4e4",
+    panel="#dadada",
+    dark=False,
+)
 
 
 class TrainingApp(App[None]):
@@ -74,43 +113,57 @@ class TrainingApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (116, "-wide"), (150, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (TALL, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
-        # One key, three meanings: `check_action` says which it has, and the footer shows that one.
+        # One key, three meanings: `check_action` says which it has, and the line of keys shows that one.
         Binding("s,space", "start", "Start", key_display="s", tooltip="start, pause, go on (the space bar too)"),
         Binding("s,space", "pause", "Pause", key_display="s"),
         Binding("s,space", "go_on", "Go on", key_display="s"),
+        Binding("n", "step", "Step", tooltip="train on one batch, and show the six steps of the loop"),
+        Binding("N", "epoch", "Epoch", tooltip="train to the end of the epoch, and pause"),
         Binding("x", "stop", "Stop", tooltip="stop the training and save the run; s goes on with it"),
-        Binding("d", "detach", "Detach", tooltip="leave the run going on by itself, without the dashboard"),
         Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
+        Binding("left_square_bracket", "rate(-1)", "Rate", key_display="[ ]", tooltip="a smaller, a larger learning rate"),
+        Binding("right_square_bracket", "rate(1)", "Rate", key_display="[ ]"),
+        Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
+        Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
+        Binding("d", "detach", "Detach", tooltip="leave the run going on by itself, without the dashboard"),
         *(
-            Binding(str(number), f"open_tab('{tab}')", tab.title(), show=False)
+            Binding(str(number), f"open_tab('{tab}')", tab.title(), show=False, tooltip=f"the tab {tab.title()}")
             for number, tab in enumerate(TABS, start=1)
         ),
+        Binding("e", "chart('smooth')", "Smooth", tooltip="the loss chart smoothed, or as rough as it is"),
+        Binding("l", "chart('logarithmic')", "Log", tooltip="the loss on a logarithmic axis, or an even one"),
+        Binding("h", "chart('recent')", "Recent", tooltip="the loss of the last batches, or of the whole run"),
+        Binding("left", "cursor(-1)", "Read", show=False, key_display="← →", tooltip="read the loss off the chart"),
+        Binding("right", "cursor(1)", "Read", show=False),
         Binding("m", "messages", "Messages", tooltip="the messages, large; again: back"),
+        Binding("t", "theme", "Theme", show=False, tooltip="dark colours, or light ones"),
         Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
         Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
     ]
 
-    def __init__(self, session: Session, on_hangup: str = "detach") -> None:
+    def __init__(self, session: Session, on_hangup: str = "detach", ascii: bool = False) -> None:
         super().__init__()
         self.session = session
         self.detached = False
         """Whether the run is to go on in a process of its own."""
         self._on_hangup = on_hangup
         self._watching = isinstance(session, WatchedRun)
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
         self.worker = TrainingWorker(session, self.post_message)
         self.state = RunState()
         self.phase: Phase = "loading"
-        self.glyphs = glyphs = UNICODE if can_show_blocks(getattr(sys.__stderr__, "encoding", None)) else ASCII
+        blocks = not ascii and can_show_blocks(getattr(sys.__stderr__, "encoding", None))
+        self.glyphs = glyphs = UNICODE if blocks else ASCII
         # Sixteen colours are too few for the shades of a digit.
-        shades = glyphs is UNICODE and self.console.color_system not in (None, "standard")
+        self._shades = shades = glyphs is UNICODE and self.console.color_system not in (None, "standard")
         self.header = RunHeader(glyphs, id="header")
         self.notice = Static(id="notice", markup=False)
         self.progress = ProgressLine(glyphs, id="progress")
         self.sparkline = panel(LossSparkline(glyphs, id="sparkline"), "Loss of each batch")
-        legend = f"[$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} test[/]"
-        self.chart = panel(LossChart(glyphs, id="chart"), f"Loss by epoch  {legend}")
+        self.summary = panel(Static(id="summary", markup=False), "Summary")
+        self.chart = panel(LossChart(glyphs, id="chart"), "Loss by epoch")
         self.table = panel(AccuracyTable(glyphs, id="table"), "Accuracy")
         self.messages = panel(MessageLog(id="messages"), "Messages")
         self.grid = panel(DigitGrid(glyphs, shades, id="grid"), "Test digits")
@@ -122,10 +175,12 @@ class TrainingApp(App[None]):
             "draw": DrawTab(glyphs, shades, id="draw"),
         }
         self.switcher = ContentSwitcher(initial="train", id="tabs")
+        self._compared: RunFolder | None = None
         self._armed = False  # whether training starts as soon as it can
         self._discarding = False  # whether the events that arrive are of a run given up for a new one
         self._slow_due = 0.0
         self._printed = ""
+        self._weights_asked: tuple[int, int] | None = None  # at which epoch and batch
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -135,13 +190,14 @@ class TrainingApp(App[None]):
         with self.switcher:
             with Horizontal(id="train"):
                 with Vertical(id="left"):
+                    yield self.summary
                     yield self.sparkline
                     yield self.chart
                     yield self.table
                     yield self.messages
                 yield self.grid
             yield from self.tabs.values()
-        yield Footer(show_command_palette=False)
+        yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
         self.screen.set_class(self.glyphs is ASCII, "-ascii")
@@ -162,8 +218,16 @@ class TrainingApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if self._watching:
-            return action not in ("start", "pause", "go_on", "detach", "stop", "restart")
+            return action not in (
+                "start", "pause", "go_on", "detach", "stop", "restart", "step", "epoch", "rate", "settings",
+            )  # fmt: skip
         match action:
+            case "step" | "epoch":
+                return self.phase in ("ready", "paused")
+            case "rate":
+                return self.phase in ("training", "paused")
+            case "chart" | "cursor":
+                return self.switcher.current == TABS[0]
             case "start":
                 return self.phase == "ready" or (self.phase == "loading" and not self._armed)
             case "pause":
@@ -188,12 +252,66 @@ class TrainingApp(App[None]):
         self.enter("paused")
 
     def action_go_on(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            self.pop_screen()
         if self.phase == "stopped":
             self.session.go_on()
             self._run_anew()
         else:
             self.worker.go_on()
             self.enter("training")
+
+    def action_step(self) -> None:
+        if not isinstance(self.screen, StepScreen):
+            self.push_screen(StepScreen(self.glyphs, self._shades))
+        self.enter("paused")
+        self.worker.ask("step", self.session.lay_open)
+        self.worker.go_on(until=BatchFinished)
+
+    def action_epoch(self) -> None:
+        if isinstance(self.screen, StepScreen):
+            self.pop_screen()
+        self.worker.go_on(until=EpochFinished)
+        self.enter("training")
+
+    def action_rate(self, direction: int) -> None:
+        base = self.session.learning_rate if self.state.cycles else self.state.learning_rate
+        self.worker.ask("rate", partial(self.session.set_learning_rate, next_rate(base, direction)))
+
+    def action_settings(self) -> None:
+        self.push_screen(SettingsScreen(self.session.next_config, self.glyphs), self._take_settings)
+
+    def _take_settings(self, config: TrainingConfig | None) -> None:
+        if config is None:
+            return
+        self.session.next_config = config
+        if self.phase == "ready":
+            self._discarding = True
+            self._run_anew(going=False)
+        else:
+            self.say("The next run takes the new settings: r starts it.")
+
+    def action_compare(self) -> None:
+        current = self.session.folder.name if self.session.folder else ""
+        compared = self._compared
+        picker = RunPicker(self.session.config.runs_dir, current, compared, self.glyphs)
+        self.push_screen(picker, self._compare_with)
+
+    def _compare_with(self, folder: RunFolder | None) -> None:
+        self._compared = folder
+        self.chart.other = (folder.name, *loss_curve(folder)) if folder else None
+        self.draw()
+
+    def action_chart(self, option: str) -> None:
+        setattr(self.chart, option, not getattr(self.chart, option))
+        self.chart.show(self.state)
+
+    def action_cursor(self, steps: int) -> None:
+        self.chart.move_cursor(steps)
+
+    def action_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        self.call_after_refresh(self.draw)
 
     def action_stop(self) -> None:
         self.worker.stop()
@@ -203,10 +321,11 @@ class TrainingApp(App[None]):
         self._discarding = self.state.finished is None
         self._run_anew()
 
-    def _run_anew(self) -> None:
-        self._armed = True
+    def _run_anew(self, going: bool = True) -> None:
+        self._armed = going
+        self._weights_asked = None
         self.state = RunState()
-        self.worker.restart()
+        self.worker.restart(going)
         self.enter("loading")
         self.draw()
 
@@ -236,8 +355,11 @@ class TrainingApp(App[None]):
         self.screen.toggle_class("-messages")
 
     def action_keys(self) -> None:
-        shown = [binding for binding in self.BINDINGS if isinstance(binding, Binding) and binding.tooltip]
-        self.push_screen(KeysScreen(shown))
+        self.push_screen(
+            KeysScreen(
+                {"Everywhere": self.BINDINGS, **{f"In {name.title()}": tab.BINDINGS for name, tab in self.tabs.items()}}
+            )
+        )
 
     def action_help_quit(self) -> None:
         """Ctrl+C, which Textual would answer with a hint."""
@@ -303,10 +425,14 @@ class TrainingApp(App[None]):
             kinds.add(type(event))
             if isinstance(event, Preparing) and not event.done:
                 self.say(f"{event.what}{self.glyphs.ellipsis}")
+        if StepTaken in kinds and isinstance(self.screen, StepScreen):
+            self.screen.view.show(self.state.step)
         if self._watching:
             self._look()
         elif Predictions in kinds and self.phase == "loading":
             self.enter("training" if self._armed else "ready")
+        if message.held and self.phase == "training" and not self.worker.going:
+            self.enter("paused")
         if kinds & {RunStarted, Past} and self.state.run:
             self.notify_user(self.state.run.notice)
         if Saving in kinds and not self.state.finished:
@@ -315,10 +441,11 @@ class TrainingApp(App[None]):
             self.notify_user(f"The run cannot be saved: {trouble}." if trouble else usual, error=bool(trouble))
         if self.state.finished and RunFinished in kinds and not self._watching:
             self.enter(self.state.finished.reason)
-            self.say(" ".join(summary(self.state)))
+            self.say(" ".join(outcome(self.state)))
+            self.summary.update("\n".join(self.summary_lines()))
             if self.state.finished.message:
                 self.notify_user(self.state.finished.message, error=True)
-        self.draw(everything=self.phase not in ("training", "live") or not kinds <= {BatchFinished, Predictions})
+        self.draw(everything=self.phase not in ("training", "live") or not kinds <= ROUTINE)
 
     def _look(self) -> None:
         """Says of a run that is looked at how it stands."""
@@ -344,7 +471,12 @@ class TrainingApp(App[None]):
         """Goes into a phase: the status and the footer's keys say so at once."""
         self.phase = phase
         self.header.show(self.state, phase)
+        self.screen_stack[0].set_class(self.state.finished is not None and bool(self.state.rows), "-finished")
         self.refresh_bindings()
+
+    def summary_lines(self) -> list[str]:
+        """What the run came to; nothing where it did not come to an end."""
+        return summary(self.state, self.session.folder.path if self.session.folder else None)
 
     def draw(self, everything: bool = True) -> None:
         """Shows the state: what moves fast each time, the rest once a second or when `everything` is asked."""
@@ -358,13 +490,22 @@ class TrainingApp(App[None]):
         self._slow_due = time.monotonic() + SLOW_SECONDS
         self.header.low = self.size.height < TALL
         self.header.show(state, self.phase)
+        if tab == "weights":
+            self._ask_for_weights()
         if tab in self.tabs:
             self.tabs[tab].show(state)
             return
-        tests = [(float(row.epoch), row.test_loss) for row in state.rows]
-        self.chart.show(state.history, state.batch.batches if state.batch else 1, tests, state.epochs, state.seams)
+        self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.seams)
         self.grid.show(state.preview, state.predictions)
+
+    def _ask_for_weights(self) -> None:
+        """Has the hidden units told, where they were trained since the last time."""
+        batch = self.state.batch
+        at = (batch.epoch, batch.batch) if batch else (0, 0)
+        if at != self._weights_asked and self.state.predictions:
+            self._weights_asked = at
+            self.worker.ask("weights", self.session.weights)
 
     def notify_user(self, text: str, error: bool = False) -> None:
         """A sentence that stays on the screen; none takes it away."""
@@ -375,3 +516,11 @@ class TrainingApp(App[None]):
     def say(self, line: str) -> None:
         """A line for the panel of messages."""
         self.messages.add(line)
+
+
+def next_rate(rate: float, direction: int) -> float:
+    """The next larger (1) or smaller (-1) of the learning rates 1, 2 and 5 times a power of ten."""
+    rates = [float(f"{step}e{power}") for power in range(-8, 3) for step in (1, 2, 5)]
+    if direction > 0:
+        return next((each for each in rates if each > rate * 1.001), rate)
+    return next((each for each in reversed(rates) if each < rate * 0.999), rate)

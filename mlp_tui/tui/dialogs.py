@@ -1,10 +1,11 @@
 """What comes up over the dashboard: the keys, and the question before quitting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rich.markup import escape
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -15,6 +16,7 @@ CSS = """
         width: auto; height: auto; max-width: 90%; max-height: 90%; padding: 1 2;
         background: $surface; border: round $primary; border-title-color: $text;
     }}
+    & VerticalScroll {{ width: auto; height: auto; max-height: 100%; scrollbar-size-vertical: 1; }}
     & Static {{ width: auto; }}
 }}
 """
@@ -26,15 +28,26 @@ class KeysScreen(ModalScreen[None]):
     DEFAULT_CSS = CSS.format(name="KeysScreen")
     BINDINGS = [Binding("escape,question_mark,q,enter", "dismiss", "Close")]
 
-    def __init__(self, bindings: Sequence[Binding]) -> None:
+    def __init__(self, sections: Mapping[str, Sequence[BindingType]]) -> None:
         super().__init__()
-        self._shown = bindings
+        self._sections = sections
 
     def compose(self) -> ComposeResult:
-        lines = [f"[b]{binding.key_display or binding.key:<10}[/b]{binding.tooltip}" for binding in self._shown]
+        lines: list[str] = []
+        for name, bindings in self._sections.items():
+            shown = [binding for binding in bindings if isinstance(binding, Binding) and binding.tooltip]
+            lines += ["", f"[dim]{name}[/dim]"] if lines else []
+            lines += [f"[b]{escape(written(binding)):<11}[/b]{binding.tooltip}" for binding in shown]
         with Vertical() as box:
             box.border_title = "Keys"
-            yield Static("\n".join([*lines, "", "[dim]Esc closes this.[/dim]"]))
+            box.border_subtitle = "Esc closes this."
+            with VerticalScroll():
+                yield Static("\n".join(lines))
+
+
+def written(binding: Binding) -> str:
+    """How a binding's key is written."""
+    return binding.key_display or binding.key.replace(",", ", ")
 
 
 class QuitScreen(ModalScreen[bool]):

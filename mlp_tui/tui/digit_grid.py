@@ -1,7 +1,10 @@
 """The test digits in characters, each over what the model takes it for and what it is."""
 
 from rich.segment import Segment
+from rich.style import Style
+from textual.events import Click
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -12,6 +15,9 @@ from .pictures import picture
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
+
+CAPTION = (2, 0)
+"""The cell of a digit where there is no room for pictures: its caption alone."""
 
 
 class DigitGrid(Widget):
@@ -26,6 +32,13 @@ class DigitGrid(Widget):
     """
     COMPONENT_CLASSES = {"digit-grid--label", "digit-grid--right", "digit-grid--wrong"}
 
+    class Picked(Message):
+        """A digit was clicked: its place among the examples."""
+
+        def __init__(self, place: int) -> None:
+            super().__init__()
+            self.place = place
+
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
@@ -37,6 +50,8 @@ class DigitGrid(Widget):
         self._cell = SIZES[-1]
         self._columns = 1
         self._gap = 1
+        self._chosen: int | None = None
+        self._first = 0  # the first digit on show, where not all have room
 
     def show(self, preview: Preview | None, predictions: Predictions | None) -> None:
         """Draws the examples, with the predictions where there are any."""
@@ -47,19 +62,42 @@ class DigitGrid(Widget):
             self._predictions = predictions
             self._write_captions()
 
+    def choose(self, place: int) -> None:
+        """Marks the digit at that place, and brings it into view."""
+        self._chosen = place
+        self._scroll()
+        self._write_captions()
+
     def on_resize(self) -> None:
         self._lay_out()
+
+    def on_click(self, event: Click) -> None:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        row, column = at.y // (self._cell[1] + 1), at.x // (self._cell[0] + self._gap)
+        place = row * self._columns + column
+        if column < self._columns and place < self.shown:
+            self.post_message(self.Picked(self._first + place))
+
+    @property
+    def columns(self) -> int:
+        """How many digits stand in a row."""
+        return self._columns
 
     @property
     def shown(self) -> int:
         """How many of the examples have room."""
-        rows = (self.size.height) // (self._cell[1] + 1)
-        return min(len(self._pictures), self._columns * rows)
+        return min(len(self._pictures) - self._first, self._columns * self._rows)
+
+    @property
+    def _rows(self) -> int:
+        return self.size.height // (self._cell[1] + 1)
 
     def render_line(self, y: int) -> Strip:
         row, line = divmod(y, self._cell[1] + 1)
-        first = row * self._columns
-        shown = range(first, min(first + self._columns, self.shown))
+        start = row * self._columns
+        shown = range(self._first + start, self._first + min(start + self._columns, self.shown))
         if not shown:
             return Strip.blank(self.size.width, self.rich_style)
         gap = Segment(" " * self._gap, self.rich_style)
@@ -75,16 +113,36 @@ class DigitGrid(Widget):
             self._pictures = []
         else:
             count = len(self._preview.pixels)
-            self._cell, self._columns, self._gap = arrange(self.size.width, self.size.height, count)
+            width, height = self.size
+            fits = height > SIZES[-1][1]
+            self._cell, self._columns, self._gap = (
+                arrange(width, height, count) if fits else arrange_captions(width, count)
+            )
             self._pictures = [
-                picture(pixels, *self._cell, self._glyphs, self._colour) for pixels in self._preview.pixels
+                picture(pixels, *self._cell, self._glyphs, self._colour) if self._cell[1] else []
+                for pixels in self._preview.pixels
             ]
         self._captions = []
+        self._first = 0
+        self._scroll()
         self._write_captions()
         self.refresh()
 
+    def _scroll(self) -> None:
+        """Brings the chosen digit into view: digit by digit in a single row, else row by row."""
+        if self._chosen is None or not self._pictures:
+            return
+        step = self._columns if self._rows > 1 else 1
+        room = max(1, self._columns * self._rows)
+        start = self._chosen // step * step
+        first = min(max(self._first, start + step - room), start)
+        if first != self._first:
+            self._first = first
+            self.refresh()
+
     def _write_captions(self) -> None:
         if not self._pictures or self._preview is None:
+            retitle(self, "Test digits")
             return
         width, height = self._cell
         before, self._captions = self._captions, []
@@ -92,9 +150,11 @@ class DigitGrid(Widget):
             prediction = self._predictions.predictions[i] if self._predictions else None
             text, kind = caption(prediction, label, width, self._glyphs)
             style = self.get_component_rich_style(f"digit-grid--{kind}")
+            if i == self._chosen:
+                style += Style(reverse=True)
             self._captions.append(Segment(text.center(width), style))
             if before and self._captions[i] != before[i]:
-                row, column = divmod(i, self._columns)
+                row, column = divmod(i - self._first, self._columns)
                 self.refresh(Region(column * (width + self._gap), row * (height + 1) + height, width, 1))
         retitle(self, title(self._preview, self._predictions, self.shown))
 
@@ -116,6 +176,13 @@ def arrange(width: int, height: int, count: int) -> tuple[tuple[int, int], int, 
     return cell, columns, max(1, min(3, gap))
 
 
+def arrange_captions(width: int, count: int) -> tuple[tuple[int, int], int, int]:
+    """The same where there is no room for a picture."""
+    columns = max(1, min(count, (width + 1) // (CAPTION[0] + 1)))
+    gap = (width - columns * CAPTION[0]) // (columns - 1) if columns > 1 else 1
+    return CAPTION, columns, max(1, min(3, gap))
+
+
 def title(preview: Preview, predictions: Predictions | None, shown: int) -> str:
     """How many of the examples are read right; and how many are on show, where not all are."""
     text, count = "Test digits", len(preview.labels)
@@ -128,7 +195,9 @@ def title(preview: Preview, predictions: Predictions | None, shown: int) -> str:
 def caption(prediction: int | None, label: int, width: int, glyphs: Glyphs) -> tuple[str, str]:
     """What stands under a digit, and which kind of caption it is: label, right or wrong."""
     if prediction is None:
-        return f"label {label}"[:width], "label"
+        return f"label {label}" if width > CAPTION[0] else f"{label}", "label"
     kind = "right" if prediction == label else "wrong"
     mark = glyphs.right if kind == "right" else glyphs.wrong
+    if width == CAPTION[0]:
+        return f"{mark}{prediction}", kind
     return f"{mark} {prediction}, label {label}" if width >= 12 else f"{mark} {prediction} ({label})", kind

@@ -9,31 +9,53 @@ class Glyphs:
 
     bars: str
     """A column's fill, from empty to full, in equal steps."""
+    across: str
+    """A bar's last cell, from empty to full, in equal steps."""
     done: str
     todo: str
     right: str
     wrong: str
+    label: str
     best: str
     resumed: str
     dot: str
+    nothing: str
+    """Stands for a count of zero."""
     ellipsis: str
+    picked: str
+    """One of several is this one; and those that it is not."""
+    unpicked: str
+    bullet: str
     status: dict[str, str]
     """A mark for each state, so that colour is never alone in telling them apart."""
     train_marker: str
     """plotext's name of the dots that the train curve is drawn in."""
     test_marker: str
+    other_marker: str
+    """The same for the run that this one is compared with."""
+    axis: str
+    halves: str
+    """The right and the left half of a cell; blanks where there are none."""
+    marks: str
+    """From far below zero to far above it, in nine steps with zero in the middle."""
 
 
 UNICODE = Glyphs(
     bars=" ▁▂▃▄▅▆▇█",
+    across=" ▏▎▍▌▋▊▉█",
     done="━",
     todo="─",
     right="✓",
     wrong="✗",
+    label="▸",
     best="★",
     resumed="↻",
     dot="·",
+    nothing="·",
     ellipsis="…",
+    picked="●",
+    unpicked="○",
+    bullet="•",
     status={
         "loading": "◌",
         "ready": "○",
@@ -49,18 +71,28 @@ UNICODE = Glyphs(
     },
     train_marker="braille",
     test_marker="◆",
+    other_marker="◇",
+    axis="│",
+    halves="▐▌",
+    marks="≡=~-·░▒▓█",
 )
 
 ASCII = Glyphs(
     bars=" .:-=+*#@",
+    across=" #",
     done="#",
     todo="-",
     right="v",
     wrong="x",
+    label=">",
     best="*",
     resumed="~",
     dot="|",
+    nothing=".",
     ellipsis="...",
+    picked="(*)",
+    unpicked="( )",
+    bullet="*",
     status={
         "loading": ".",
         "ready": "o",
@@ -76,4 +108,8 @@ ASCII = Glyphs(
     },
     train_marker=".",
     test_marker="O",
+    other_marker="o",
+    axis="|",
+    halves="  ",
+    marks="==--.++##",
 )

@@ -18,10 +18,34 @@ VIRIDIS = (
 """matplotlib's default colour map, dark to bright: what the notebook draws its digits in."""
 
 
+DIVERGING = {
+    True: (
+        (175, 215, 255), (95, 175, 255), (0, 135, 215), (0, 95, 135),
+        (38, 38, 38),
+        (135, 95, 0), (215, 135, 0), (255, 175, 95), (255, 215, 175),
+    ),
+    False: (
+        (0, 0, 135), (0, 95, 215), (95, 175, 255), (175, 215, 255),
+        (228, 228, 228),
+        (255, 215, 175), (255, 175, 95), (215, 95, 0), (135, 0, 0),
+    ),
+}  # fmt: skip
+"""Blue for negative, orange for positive, neutral for zero: on a dark background, and on a light one."""
+
+DEGREES = 4
+"""The degrees of a diverging map on either side of zero."""
+
+
 @cache
 def viridis(value: int) -> Color:
     """The colour of a brightness, 0-255."""
     return Color.from_rgb(*VIRIDIS[round(value / 255 * (len(VIRIDIS) - 1))])
+
+
+@cache
+def diverging(degree: int, dark: bool) -> Color:
+    """The colour of a degree from -4 to 4, on a dark background or on a light one."""
+    return Color.from_rgb(*DIVERGING[dark][degree + DEGREES])
 
 
 @cache

@@ -27,6 +27,9 @@ from .history import LossHistory
 
 Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping", "live", "killed"] | Reason
 
+RECENT = 200
+"""The last batches whose losses are kept one by one."""
+
 LOOKS = 96
 """Past predictions of the examples that are kept."""
 
@@ -43,9 +46,13 @@ class RunState:
         self.finished: RunFinished | None = None
         self.rows: list[EpochFinished] = []
         self.history = LossHistory()
+        self.recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
+        """The losses of the last batches, each with its number in the run, from 1."""
         self.watched: Watched | None = None
         self.seams: list[float] = []
         """Where the run was resumed, in epochs."""
+        self.learning_rate = 0.0
+        """What the last batch was trained with, or the next one will be."""
         self.changes: list[LearningRateChanged] = []
         self.looks: list[tuple[float, Predictions]] = []
         """The predictions so far, each with the epochs trained until then; every second one once there are many."""
@@ -66,10 +73,12 @@ class RunState:
         match event:
             case BatchFinished():
                 self.batch = event
+                self.learning_rate = event.learning_rate or self.learning_rate
                 last = (event.epoch - 1) * event.batches + event.batch
                 losses = event.losses or (event.loss,)
                 for number, loss in enumerate(losses, start=last - len(losses) + 1):
                     self.history.add(number, loss)
+                    self.recent.append((number, loss))
             case Predictions():
                 self.predictions = event
                 if self._looks % self._look_step == 0:
@@ -92,6 +101,7 @@ class RunState:
                 self.drawing = event
             case LearningRateChanged():
                 self.changes.append(event)
+                self.learning_rate = event.learning_rate
             case EpochFinished():
                 # A run that is resumed from before tells an epoch again.
                 self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
@@ -100,6 +110,8 @@ class RunState:
             case RunStarted():
                 self.run = event
                 self.finished = None
+                if not event.resumed_from:
+                    self.learning_rate = event.config["learning_rate"]
                 if event.resumed_from and self.batch:
                     self.seams.append(self.trained)
             case Watched():
@@ -118,6 +130,11 @@ class RunState:
     def epochs(self) -> int:
         """Epochs that the run is to train."""
         return int(self.run.config["epochs"]) if self.run else 1
+
+    @property
+    def cycles(self) -> bool:
+        """Whether the learning rate goes through a cycle."""
+        return self.run is not None and self.run.config.get("schedule") == "one-cycle"
 
     @property
     def best(self) -> EpochFinished | None:

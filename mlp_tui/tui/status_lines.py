@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from .glyphs import UNICODE, Glyphs
 from .run_state import Phase, RunState
+from .summary import clock
 
 STATUS = {
     "loading": "loading",
@@ -102,7 +103,7 @@ def describe(state: RunState) -> list[str]:
     return [
         f"{name} {run.train_size:,} + {run.test_size:,}",
         f"784-{config['hidden_size']}-10 ReLU",
-        f"Adam {config['learning_rate']:g}",
+        f"Adam {state.learning_rate:g}" if not state.cycles else f"Adam {state.learning_rate:.4f}, one cycle",
         f"batches of {config['batch_size']}",
         run.device,
         f"{run.parameters:,} weights",
@@ -115,7 +116,7 @@ class ProgressLine(StatusLine):
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         state = self._state
         if state.finished is not None:
-            sentences = summary(state)
+            sentences = outcome(state)
             if not state.watched:
                 sentences.append("Press r to train anew.")
             while len(" ".join(sentences)) > width and len(sentences) > 1:
@@ -156,8 +157,8 @@ class ProgressLine(StatusLine):
         return [(self._glyphs.done * done, "bar"), (self._glyphs.todo * (width - done), "todo")]
 
 
-def summary(state: RunState) -> list[str]:
-    """The end of a run in sentences, the most important first."""
+def outcome(state: RunState) -> list[str]:
+    """The end of a run in short sentences, the most important first."""
     if state.finished is None:
         return []
     epochs, accuracy = state.finished.epochs, state.finished.test_accuracy
@@ -165,10 +166,3 @@ def summary(state: RunState) -> list[str]:
     if accuracy is not None and state.best is not None:
         sentences.append(f"Test accuracy {accuracy:.2%}, best {state.best.test_accuracy:.2%}.")
     return sentences
-
-
-def clock(seconds: float) -> str:
-    """A duration as 0:07, 12:34 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 
 from textual.message import Message
 
-from ..events import BatchFinished, EpochFinished, Event, Predictions, Preview
+from ..events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    Mistakes,
+    Predictions,
+    Preview,
+    TestImages,
+    Weights,
+)
 from ..session import Session
 
 POST_SECONDS = 0.25
@@ -15,6 +24,9 @@ POST_SECONDS = 0.25
 
 HELD = (BatchFinished, EpochFinished, Predictions)
 """The events at which the training may be held: from the first look at the untrained model on."""
+
+FOLLOWED = (Preview, TestImages, Mistakes, Weights)
+"""The events that go with the one that follows them."""
 
 Question = Callable[[], Event | None]
 
@@ -59,6 +71,11 @@ class TrainingWorker:
         with self._wake:
             self._going, self._until = True, until
             self._wake.notify()
+
+    @property
+    def going(self) -> bool:
+        """Whether the training is let go on."""
+        return self._going
 
     def pause(self) -> None:
         self._going = False
@@ -130,7 +147,7 @@ class TrainingWorker:
                     self._wait(lambda: self._going or self._stop.is_set())
                 if time.monotonic() >= due:
                     flush()
-            elif not isinstance(event, Preview):  # it goes with the predictions that follow
+            elif not isinstance(event, FOLLOWED):
                 flush()
         flush()
 

@@ -1,129 +1,191 @@
-"""Prints what training, the dashboard and the built-in digits cost and yield, against what they are measured by."""
+"""Prints what training and the dashboard cost and yield, against what they are measured by.
 
-import json
-import os
-import pty
+`python -m tests.benchmarks` measures all; words after it choose among training, dashboard, start, memory, accuracy,
+digits and cuda.
+"""
+
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
-import torchvision
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import nn, optim
-from torch.utils.data import DataLoader
 
 from mlp_tui.config import TrainingConfig, default_data_dir
+from mlp_tui.events import BatchFinished, EpochFinished
+from mlp_tui.session import Session
+from mlp_tui.training.by_hand import linear
 from mlp_tui.training.datasets import SYNTHETIC_SEED, Batches, Dataset, Digits, read_split
 from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
+from mlp_tui.training.optimizer import Adam
 from mlp_tui.training.strokes import draw_digits
+from mlp_tui.tui.tab_bar import TABS
 
-ROUNDS = 5
+from .measure import Program, epoch_of, result_of, seconds, side_by_side
+from .notebook import notebook_epoch
+from .programs import DASHBOARD, HEADLESS, HISTORY, NOTEBOOK
 
-DASHBOARD = """
-import json, sys
-from mlp_tui.config import TrainingConfig
-from mlp_tui.session import Session
-from mlp_tui.tui.app import TrainingApp
-class Measured(TrainingApp):
-    def on_mount(self):
-        self.action_start()
-        self.set_interval(0.5, lambda: self.state.finished and self.exit())
-app = Measured(Session(TrainingConfig(dataset="mnist")))
-app.run()
-json.dump([row.train_seconds for row in app.state.rows], open(sys.argv[1], "w"))
-"""
+DATA_DIR = default_data_dir()
+RAW = DATA_DIR / "MNIST" / "raw"
+SEEDS = range(5)
+KEYS = 100
 
-HEADLESS = """
-import json, sys, threading
-from mlp_tui.config import TrainingConfig
-from mlp_tui.events import EpochFinished
-from mlp_tui.session import Session
-events = Session(TrainingConfig(dataset="mnist")).events(threading.Event())
-json.dump([event.train_seconds for event in events if isinstance(event, EpochFinished)], open(sys.argv[1], "w"))
-"""
+table = Table("what", "median", "spread", "against", "median", "ratio", box=box.MARKDOWN)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The wall-clock time that `work` takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def row(what: str, ours: Sequence[float], unit: str, against: str = "", theirs: Sequence[float] = ()) -> None:
+    """A line of the table: medians, the spread of ours, and how many times theirs ours is."""
+
+    def number(value: float) -> str:
+        return f"{value:.2%}" if unit == "%" else f"{value:.4g} {unit}"
+
+    median = statistics.median(ours)
+    spread = f"{number(min(ours))} - {number(max(ours))}" if len(ours) > 1 else ""
+    if theirs:
+        other = statistics.median(theirs)
+        ratio = f"{other / median:.1f} times less" if other > 3 * median else f"{median / other:.3f}"
+        table.add_row(what, number(median), spread, against, number(other), ratio)
+    else:
+        table.add_row(what, number(median), spread, against)
 
 
-def side_by_side(*works: Callable[[], float]) -> list[list[float]]:
-    """The figures of each work over the rounds, taken in turns, so that a slow minute slows all of them."""
-    figures: list[list[float]] = [[] for _ in works]
-    for _ in range(ROUNDS):
-        for work, results in zip(works, figures, strict=True):
-            results.append(work())
-    return figures
-
-
-def notebook_epoch(data_dir: Path) -> Callable[[], float]:
-    """The notebook's training loop over one epoch, as it stands there."""
-    transform = torchvision.transforms.Compose(
-        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize(mean=0.1307, std=0.3081)]
-    )
-    train_data = torchvision.datasets.MNIST(data_dir, train=True, transform=transform)
-    train_loader = DataLoader(train_data, batch_size=64, shuffle=True)
-    threads = torch.get_num_threads()
+def kernels_alone() -> float:
+    """The seconds of an epoch of nothing but the kernels that it cannot do without: gather, two products, Adam."""
+    digits = read_split(RAW, "train")
+    rows = digits.images.flatten(1)
+    model = MultiLayerPerceptron()
+    optimizer = Adam(model.parameters(), lr=1e-2)
+    gradients = [torch.zeros_like(parameter) for parameter in model.parameters()]
+    inputs, d_hidden = torch.randn(64, 784), torch.randn(64, 100)
+    order = torch.split(torch.randperm(len(digits)), 64)
 
     def epoch() -> None:
-        torch.set_num_threads(threads)  # torch's default, which the notebook leaves alone
-        model = MultiLayerPerceptron()
-        optimizer = optim.Adam(model.parameters(), lr=1e-2)
-        loss_fn = nn.CrossEntropyLoss()
-        total_loss, all_predictions, all_targets = 0.0, [], []
-        model.train()
-        for inputs, targets in train_loader:
-            optimizer.zero_grad()
-            outputs = model(inputs)
-            loss = loss_fn(outputs, targets)
-            loss.backward()
-            optimizer.step()
-            total_loss += loss.item()
-            all_predictions.extend(torch.argmax(outputs, dim=-1).tolist())
-            all_targets.extend(targets.tolist())
+        for chosen in order:
+            rows.index_select(0, chosen)
+            linear(inputs, model.hidden.weight, model.hidden.bias)
+            gradients[0] = linear(d_hidden.T, inputs.T)
+            optimizer.update(gradients)
 
-    return lambda: seconds(epoch)
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        return seconds(epoch)
 
 
-def run_of(program: str, columns: int = 0, rows: int = 0) -> Callable[[], float]:
-    """The median epoch's seconds in a process of its own; with a size, in a pseudo-terminal of that size."""
-
-    def run() -> float:
-        with tempfile.TemporaryDirectory() as folder:  # where the run's folder goes, too
-            file = Path(folder) / "seconds.json"
-            command = [sys.executable, "-c", program, str(file)]
-            if not columns:
-                subprocess.run(command, check=True, cwd=folder)
-            else:
-                main, side = pty.openpty()
-                env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}
-                with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env, cwd=folder) as process:
-                    os.close(side)
-                    threading.Thread(target=drain, args=(main,), daemon=True).start()
-                    assert process.wait() == 0
-            return float(statistics.median(json.loads(file.read_text())))
-
-    return run
+def measure_training() -> None:
+    notebook = notebook_epoch(DATA_DIR)
+    theirs, ours, floor = side_by_side(lambda: seconds(notebook), epoch_of(HEADLESS), kernels_alone)
+    row("an epoch of training, headless", ours, "s", "the plain loop", theirs)
+    row("the same", ours, "s", "its kernels alone, one thread", floor)
 
 
-def drain(descriptor: int) -> None:
-    try:
-        while os.read(descriptor, 65536):
-            pass
-    except OSError:
-        os.close(descriptor)
+def measure_dashboard() -> None:
+    sizes = ((160, 48), (120, 40), (80, 24))
+    works = [epoch_of(DASHBOARD, TABS[0], size=size) for size in sizes]
+    works += [epoch_of(DASHBOARD, tab, size=sizes[0]) for tab in TABS[1:]]
+    headless, *dashboards = side_by_side(epoch_of(HEADLESS), *works)
+    names = [f"{columns}x{rows}" for columns, rows in sizes] + [f"160x48, the tab {tab.title()}" for tab in TABS[1:]]
+    for name, ours in zip(names, dashboards, strict=True):
+        row(f"an epoch under the dashboard, {name}", ours, "s", "headless", headless)
+    waits = sorted(keys())
+    row(f"a key to the screen while it trains, 95 of {KEYS}", [waits[0], waits[KEYS * 95 // 100 - 1]], "s")
+
+
+def keys() -> list[float]:
+    """The seconds from a key to what it changes on the screen, while training runs."""
+    program = Program(["-m", "mlp_tui", "--dataset", "mnist", "--epochs", "100000"], (160, 48))
+    program.wait_for(b"ready")
+    program.type(b"s")
+    program.wait_for(b"left")
+    waits = []
+    for i in range(KEYS):
+        time.sleep(0.05 + i % 7 / 50)
+        seen, started = len(program.output), time.perf_counter()
+        program.type(b"s")
+        program.wait_for(b"training" if i % 2 else b"paused", seen)
+        waits.append(time.perf_counter() - started)
+    program.kill()
+    return waits
+
+
+def until(arguments: list[str], text: bytes, size: tuple[int, int] | None = None) -> float:
+    """The seconds from the start of a process to that text."""
+    program = Program(arguments, size)
+    took = program.wait_for(text)
+    program.kill()
+    return took
+
+
+def importing(what: str) -> float:
+    return until(["-c", f"import {what}; print('done', flush=True)"], b"done")
+
+
+def measure_start() -> None:
+    frame, both, batch, alone = side_by_side(
+        lambda: until(["-m", "mlp_tui"], b"Train", (160, 48)),
+        lambda: importing("torch, torchvision"),
+        lambda: until(["-m", "mlp_tui", "--no-ui", "--dataset", "mnist"], b"Epoch 1, batch 1:"),
+        lambda: importing("torch"),
+    )
+    row("the dashboard's first frame", frame, "s", "`import torch, torchvision`", both)
+    row("`--no-ui` to the first batch", batch, "s", "`import torch`", alone)
+
+
+def memory(arguments: list[str]) -> float:
+    program = Program(arguments)
+    most = program.end()
+    program.folder.cleanup()
+    return most
+
+
+def measure_memory() -> None:
+    ours, theirs = side_by_side(
+        lambda: memory(["-m", "mlp_tui", "--no-ui", "--dataset", "mnist", "--epochs", "1"]),
+        lambda: memory(["-c", NOTEBOOK]),
+        rounds=3,
+    )
+    row("peak memory, headless", ours, "MB", "the plain loop", theirs)
+    first_memory, first_cost, last_memory, last_cost = result_of(HISTORY, size=(160, 48))
+    row("memory after 1,000,000 batches under the dashboard", [last_memory], "MB", "after 5,000", [first_memory])
+    row("a drawing of the whole dashboard then", [last_cost * 1000], "ms", "after 5,000", [first_cost * 1000])
+
+
+def measure_accuracy() -> None:
+    """The test accuracy of a run with a schedule, and the training seconds until a test first reads 98 %."""
+    for schedule in ("constant", "one-cycle"):
+        ends = []
+        for seed in SEEDS:
+            config = TrainingConfig(seed=seed, dataset="mnist", schedule=schedule)
+            events = [e for e in Session(config).events(threading.Event()) if isinstance(e, EpochFinished)]
+            ends.append(events[-1].test_accuracy)
+        row(f"five epochs, {schedule}: test accuracy, mean {statistics.mean(ends):.2%}", ends, "%", "seeds 0 to 4")
+    # The whole run counts: a cycle's accuracy is there when it is over.
+    for epochs in (3, 4, 5, 6, 8):
+        took, reached = [], []
+        for seed in SEEDS:
+            config = TrainingConfig(seed=seed, dataset="mnist", schedule="one-cycle", epochs=epochs)
+            events = [e for e in Session(config).events(threading.Event()) if isinstance(e, EpochFinished)]
+            took.append(sum(event.train_seconds + event.test_seconds for event in events))
+            reached.append(events[-1].test_accuracy)
+        if statistics.mean(reached) >= 0.98:
+            row(f"98 % of MNIST's test set: one-cycle, {epochs} epochs, mean {statistics.mean(reached):.2%}", took, "s")
+            return
+
+
+def measure_digits() -> None:
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    drawn = drawn_digits()
+    row("drawing 70,000 built-in digits", [time.perf_counter() - started], "s")
+    real = read_split(RAW, "t10k")
+    results = [accuracies(drawn, real, seed) for seed in SEEDS]
+    for i, what in enumerate(("their own test set", "real MNIST's test set")):
+        row(f"trained on built-in digits, {what}", [result[i] for result in results], "%", "seeds 0 to 4")
 
 
 def drawn_digits() -> Dataset:
@@ -148,34 +210,46 @@ def accuracies(dataset: Dataset, real: Digits, seed: int) -> tuple[float, float]
     return drawn, written
 
 
-def main() -> None:
-    data_dir = default_data_dir()
-    raw = data_dir / "MNIST" / "raw"
-    real_test = read_split(raw, "t10k")
-    table = Table("what", "median", "spread", "against", "median", "ratio", box=box.MARKDOWN)
-
-    def compare(what: str, ours: list[float], against: str, theirs: list[float], inverse: bool = False) -> None:
-        mine, other = statistics.median(ours), statistics.median(theirs)
-        ratio = f"{other / mine:.1f} times faster" if inverse else f"{mine / other:.3f}"
-        table.add_row(what, f"{mine:.3f} s", f"{min(ours):.3f} - {max(ours):.3f}", against, f"{other:.3f} s", ratio)
-
-    sizes = ((160, 48), (120, 40), (80, 24))
-    notebook, headless, *dashboards = side_by_side(
-        notebook_epoch(data_dir), run_of(HEADLESS), *(run_of(DASHBOARD, *size) for size in sizes)
-    )
-    compare("an epoch of training, headless", headless, "the plain loop", notebook, inverse=True)
-    for size, dashboard in zip(sizes, dashboards, strict=True):
-        compare(f"an epoch under the dashboard, {size[0]}x{size[1]}", dashboard, "headless", headless)
-    torch.set_num_threads(1)
-    started = time.perf_counter()
-    drawn = drawn_digits()
-    table.add_row("drawing 70,000 built-in digits", f"{time.perf_counter() - started:.2f} s")
-    results = [accuracies(drawn, real_test, seed) for seed in range(5)]
-    for i, what in enumerate(("their own test set", "real MNIST's test set")):
-        values = [result[i] for result in results]
-        spread = f"{min(values):.2%} - {max(values):.2%}"
-        table.add_row(f"trained on built-in digits, {what}", f"{statistics.mean(values):.2%}", spread, "seeds 0 to 4")
-    Console(width=140).print(table)
+def cuda_run() -> tuple[float, float]:
+    """The median epoch's seconds, and all the seconds from the first batch to the end of the fifth test."""
+    epochs: list[EpochFinished] = []
+    started = 0.0
+    for event in Session(TrainingConfig(dataset="mnist", device="cuda")).events(threading.Event()):
+        if isinstance(event, BatchFinished) and not started:
+            started = time.perf_counter() - event.seconds
+        if isinstance(event, EpochFinished):
+            epochs.append(event)
+            ended = time.perf_counter()
+    return statistics.median(event.train_seconds for event in epochs), ended - started
 
 
-main()
+def measure_cuda() -> None:
+    if not torch.cuda.is_available():
+        table.add_row("on a CUDA GPU", "not run: there is none here")
+        return
+    name = torch.cuda.get_device_name()
+    notebook = notebook_epoch(DATA_DIR, "cuda")
+    runs: list[tuple[float, float]] = []
+
+    def ours() -> float:
+        runs.append(cuda_run())
+        return runs[-1][0]
+
+    theirs, mine = side_by_side(lambda: seconds(notebook), ours)
+    row(f"an epoch of training on {name}", mine, "s", "the plain loop there", theirs)
+    row(f"five epochs with their tests on {name}", [whole for _, whole in runs], "s")
+
+
+MEASURES = {
+    "training": measure_training,
+    "dashboard": measure_dashboard,
+    "start": measure_start,
+    "memory": measure_memory,
+    "accuracy": measure_accuracy,
+    "digits": measure_digits,
+    "cuda": measure_cuda,
+}
+
+for word in sys.argv[1:] or MEASURES:
+    MEASURES[word]()
+Console(width=200).print(table)

@@ -9,10 +9,11 @@ from mlp_tui.events import EpochFinished, Preparing, RunFinished
 from mlp_tui.tui.accuracy_table import head, line
 from mlp_tui.tui.digit_grid import arrange, caption
 from mlp_tui.tui.glyphs import ASCII, UNICODE
-from mlp_tui.tui.loss_chart import epoch_ticks, loss_ticks, plot
+from mlp_tui.tui.loss_chart import Curves, averaged, epoch_ticks, even_ticks, loss_ticks, plot
 from mlp_tui.tui.loss_sparkline import draw
 from mlp_tui.tui.run_state import Phase, RunState
-from mlp_tui.tui.status_lines import ProgressLine, RunHeader, StatusLine, clock
+from mlp_tui.tui.status_lines import ProgressLine, RunHeader, StatusLine
+from mlp_tui.tui.summary import clock
 
 from .. import made_up
 
@@ -49,28 +50,37 @@ def test_the_sparkline_can_be_ascii_and_take_a_loss_of_zero() -> None:
 
 # The chart
 
+COLOURS = {part: (90, 170, 255) for part in ("train", "test", "other", "axes", "mark")}
+
 
 @pytest.mark.parametrize(("width", "height"), [(80, 20), (200, 50), (34, 9), (20, 5)])
 def test_the_chart_fills_its_panel(width: int, height: int) -> None:
     train = [(i / 10, 2.0 / (1 + i)) for i in range(30)]
-    ansi = plot(width, height, train, [(1.0, 0.5)], 5, UNICODE, ((90, 170, 255), (255, 170, 90), (99, 99, 99)))
+    ansi = plot(width, height, Curves(train, [(1.0, 0.5)], end=5), UNICODE, COLOURS)
     lines = Text.from_ansi(ansi).plain.split("\n")
     assert [len(line) for line in lines] == [width] * height
     assert "◆" in "".join(lines)
 
 
+@pytest.mark.parametrize("logarithmic", [True, False])
 @pytest.mark.parametrize("losses", [[], [math.nan], [math.nan, math.inf, 1.0], [0.0, 0.0], [1e30, 1.0], [0.3, 0.3]])
-def test_the_chart_takes_any_loss(losses: list[float]) -> None:
+def test_the_chart_takes_any_loss(losses: list[float], logarithmic: bool) -> None:
     points = [(float(i), loss) for i, loss in enumerate(losses)]
-    ansi = plot(60, 12, points, points, 5, ASCII, ((90, 170, 255), (255, 170, 90), (99, 99, 99)))
+    ansi = plot(60, 12, Curves(points, points, points, points, end=5, cursor=1.0), ASCII, COLOURS, logarithmic)
     assert len(Text.from_ansi(ansi).plain.split("\n")) == 12
+
+
+def test_averages_share_the_points_out_in_both_directions() -> None:
+    assert averaged([(1.0, 4.0), (2.0, 2.0), (3.0, 1.0), (4.0, 0.0)], 2) == [(1.5, 3.0), (3.5, 0.5)]
 
 
 def test_ticks_are_round_numbers_that_have_room() -> None:
     assert epoch_ticks(5, 40) == [0, 1, 2, 3, 4, 5]
     assert epoch_ticks(100, 40) == [0, 20, 40, 60, 80, 100]
+    assert even_ticks(0.31, 0.52, 5) == [0.35, 0.4, 0.45, 0.5]
+    assert even_ticks(0, 2.5, 4) == [0, 1, 2]
     assert loss_ticks(0.15, 2.5) == [0.2, 0.5, 1, 2]
-    assert loss_ticks(0.23, 0.41) == [0.28, 0.32, 0.36]
+    assert loss_ticks(0.23, 0.41) == [0.25, 0.3, 0.35, 0.4]
 
 
 # The table

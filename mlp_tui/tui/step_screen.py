@@ -1,0 +1,150 @@
+"""One step of training laid open: the notebook's six steps, as they happened to one batch."""
+
+from collections.abc import Iterator
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
+
+from ..events import StepTaken
+from .glyphs import UNICODE, Glyphs
+from .pictures import picture
+
+CELLS = ((10, 5), (8, 4))
+"""Cells that a digit of the batch may take."""
+
+NAME = 24
+"""The width of the steps' names."""
+
+
+class StepScreen(ModalScreen[None]):
+    """Shows the step that was taken last; its keys take the next one."""
+
+    DEFAULT_CSS = """
+    StepScreen {
+        align: center middle;
+        & > StepView { width: 100%; max-width: 110; height: 1fr; max-height: 30; }
+        & > Static { width: 100%; max-width: 110; height: 1; color: $text-muted; padding: 0 1; background: $surface; }
+    }
+    """
+    BINDINGS = [
+        Binding("n", "app.step", "Next step"),
+        Binding("N", "app.epoch", "To the epoch's end"),
+        Binding("s,space", "app.go_on", "Go on"),
+        Binding("escape,enter,q", "dismiss", "Close"),
+    ]
+
+    def __init__(self, glyphs: Glyphs, colour: bool) -> None:
+        super().__init__()
+        self.view = StepView(glyphs, colour)
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+        yield Static("[b]n[/b] next step   [b]N[/b] to the epoch's end   [b]s[/b] go on   [b]Esc[/b] close")
+
+
+class StepView(Widget):
+    """The six steps, each with what came of it."""
+
+    DEFAULT_CSS = """
+    StepView {
+        padding: 0 1;
+        background: $surface;
+        & > .step-view--title { text-style: bold; }
+        & > .step-view--name { color: $primary; text-style: bold; }
+        & > .step-view--muted { color: $text-muted; }
+        & > .step-view--right { color: $success; }
+        & > .step-view--wrong { color: $error; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES = {f"step-view--{part}" for part in ("title", "name", "muted", "right", "wrong")}
+
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._colour = colour
+        self._step: StepTaken | None = None
+        self._lines: list[list[Segment]] = []
+
+    def show(self, step: StepTaken | None) -> None:
+        """Draws that step."""
+        self._step = step
+        self._lines = list(self._lay_open(step)) if step and self.size else []
+        self.refresh()
+
+    def on_resize(self) -> None:
+        self.show(self._step)
+
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < len(self._lines) else []
+        return Strip(line).adjust_cell_length(self.size.width).apply_style(self.rich_style)
+
+    def _text(self, text: str, part: str = "") -> Segment:
+        return Segment(text, self.get_component_rich_style(f"step-view--{part}", partial=True) if part else None)
+
+    def _lay_open(self, step: StepTaken) -> Iterator[list[Segment]]:
+        dash = "-" if self._glyphs.done == "#" else "–"
+        predictions = [max(range(10), key=row.__getitem__) for row in step.logits]
+        right = sum(a == b for a, b in zip(predictions, step.labels, strict=True))
+        size = len(step.labels)
+
+        def named(name: str, text: str) -> list[Segment]:
+            return [self._text(name.ljust(NAME), "name"), self._text(text)]
+
+        yield [self._text(f"One step of training: epoch {step.epoch}, batch {step.batch}", "title")]
+        yield []
+        yield named("1 Fetch the next batch", f"{size} digits")
+        yield from self._batch(step, predictions)
+        yield named("2 Zero the gradients", "those of the step before are forgotten")
+        yield named("3 Compute the outputs", f"a logit for each of the ten digits: {right} of {size} read right")
+        first = "  ".join(f"{digit}:{logit:5.1f}" for digit, logit in enumerate(step.logits[0]))
+        for line in wrapped(first, self.size.width - 4):
+            yield [self._text("    "), self._text(line, "muted")]
+        yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy of the batch")
+        yield named("5 Backpropagation", "the gradient: how the loss changes with each parameter")
+        yield named("6 Gradient descent", f"an update against it, at learning rate {step.learning_rate:.3g}")
+        yield [
+            self._text(f"    {'size of':<14}{'values':>10}{'gradient':>10}{'update':>10}{'changed by':>12}", "muted")
+        ]
+        for name, gradient, update, weight in zip(
+            step.parameters, step.gradient_norms, step.update_norms, step.weight_norms, strict=True
+        ):
+            share = f"{update / weight:.2%}" if weight else dash
+            yield [self._text(f"    {name:<14}{weight:>10.4f}{gradient:>10.4f}{update:>10.4f}{share:>12}")]
+        change = step.loss_after - step.loss
+        word = "lower" if change < 0 else "higher"
+        yield named("  The same batch after", f"loss {step.loss_after:.4f}, {abs(change):.4f} {word}")
+
+    def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[list[Segment]]:
+        """The first digits of the batch, as many and as large as there is room for."""
+        room = self.size.height - 16  # the other lines, and the captions
+        cell = next((cell for cell in CELLS if cell[1] <= room), (8, 0))
+        count = min(len(step.labels), (self.size.width - 4) // (cell[0] + 1))
+        pictures = [picture(step.pixels[i], *cell, self._glyphs, self._colour) if cell[1] else [] for i in range(count)]
+        for y in range(cell[1]):
+            line = [self._text("    ")]
+            for image in pictures:
+                line += [*image[y], self._text(" ")]
+            yield line
+        line = [self._text("    ")]
+        for label, prediction in zip(step.labels[:count], predictions, strict=False):
+            right = label == prediction
+            mark = f"{self._glyphs.right} {label}" if right else f"{self._glyphs.wrong} {prediction} ({label})"
+            line += [self._text(mark.center(cell[0]), "right" if right else "wrong"), self._text(" ")]
+        yield line
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of whole `a: b` pairs, two spaces between them."""
+    lines = [""]
+    for pair in text.split("  "):
+        joined = f"{lines[-1]}  {pair}" if lines[-1] else pair
+        if len(joined) > width and lines[-1]:
+            lines.append(pair)
+        else:
+            lines[-1] = joined
+    return lines

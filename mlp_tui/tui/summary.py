@@ -1,0 +1,34 @@
+"""What a run came to, in a few lines that stay."""
+
+from pathlib import Path
+
+from ..confusion import confused_words
+from .run_state import RunState
+
+ENDS = {"completed": "Done", "stopped": "Stopped", "diverged": "Diverged", "failed": "Failed"}
+
+
+def summary(state: RunState, folder: Path | None) -> list[str]:
+    """The end of a run, a sentence or two a line; nothing while it is under way."""
+    end = state.finished
+    if end is None or not state.rows:
+        return []
+    epochs = f"{end.epochs} epoch{'s' * (end.epochs != 1)}"
+    train_seconds = sum(row.train_seconds for row in state.rows)
+    speed = state.run.train_size * len(state.rows) / max(train_seconds, 1e-9) if state.run else 0
+    lines = [f"{ENDS[end.reason]}: {epochs} in {clock(end.seconds)}, {speed:,.0f} images/s."]
+    if end.test_accuracy is not None and state.best is not None:
+        best = f"best {state.best.test_accuracy:.2%} (epoch {state.best.epoch})"
+        lines.append(f"Test accuracy {end.test_accuracy:.2%}, {best}.")
+    if state.mistakes:
+        lines.append(confused_words(state.mistakes.confusion))
+    if folder:
+        lines.append(f"Saved in {folder}")
+    return lines
+
+
+def clock(seconds: float) -> str:
+    """A duration as 0:07, 12:34 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
