@@ -1,6 +1,7 @@
 """Gray pictures in characters."""
 
 from collections.abc import Sequence
+from functools import cache
 
 SIDE = 28
 """Pixels along each side of an image."""
@@ -19,10 +20,19 @@ def resize(pixels: bytes, width: int, height: int) -> list[list[int]]:
     """An image of 28x28 bytes as `height` rows of `width` numbers 0-255, each the mean of the area it covers."""
     across, down = _overlaps(width), _overlaps(height)
     rows = [pixels[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE)]
-    narrow = [[sum(row[i] * weight for i, weight in cell) for cell in across] for row in rows]
-    return [[round(sum(narrow[i][x] * weight for i, weight in cell)) for x in range(width)] for cell in down]
+    filled = [any(row) for row in rows]  # most rows of a digit are empty
+    result = []
+    for cell in down:
+        weighted = [[value * weight for value in rows[i]] for i, weight in cell if filled[i]]
+        if not weighted:
+            result.append([0] * width)
+            continue
+        line = weighted[0] if len(weighted) == 1 else [sum(column) for column in zip(*weighted, strict=True)]
+        result.append([round(sum([line[i] * weight for i, weight in cell])) for cell in across])
+    return result
 
 
+@cache
 def _overlaps(cells: int) -> list[list[tuple[int, float]]]:
     """For each of `cells` equal parts of a side: the pixels under it, and the share of it that each covers."""
     step = SIDE / cells
@@ -64,11 +74,14 @@ def in_shaded_quadrants(pixels: bytes, width: int, height: int) -> list[list[tup
 
 def _shaded(cell: tuple[int, int, int, int]) -> tuple[str, int, int]:
     """The quarters brighter than the middle of the cell's range in one shade, the rest in another."""
-    middle = (min(cell) + max(cell)) / 2
+    low, high = min(cell), max(cell)
+    if low == high:
+        return " ", 0, low
+    middle = (low + high) / 2
     bright = [value for value in cell if value > middle]
     dark = [value for value in cell if value <= middle]
     character = QUADRANTS[sum(bit for bit, value in zip((1, 2, 4, 8), cell, strict=True) if value > middle)]
-    return character, sum(bright) // len(bright) if bright else 0, sum(dark) // len(dark)
+    return character, sum(bright) // len(bright), sum(dark) // len(dark)
 
 
 def cells_of(upper: list[int], lower: list[int]) -> list[tuple[int, int, int, int]]:

@@ -66,7 +66,7 @@ class TrainingConfig:
     seed: Annotated[
         int,
         Bounds(least=0, most=2**63 - 1),
-        arg(help="Starts the random numbers: the same seed gives the same run."),
+        arg(help="Starts the random numbers: same seed, same run."),
     ] = 0
     dataset: Annotated[
         Literal["auto", "mnist", "synthetic"],
@@ -90,7 +90,7 @@ class TrainingConfig:
 
     runs_dir: Annotated[Path, arg(help="Where each run gets a folder of its own.", metavar="DIR")] = Path("runs")
     checkpoint_seconds: Annotated[
-        float, Bounds(least=0), arg(help="A run is saved at least this often, besides each epoch's end.")
+        float, Bounds(least=0), arg(help="A run is saved this often, and at each epoch's end.")
     ] = 30.0
 
     def __post_init__(self) -> None:

@@ -88,7 +88,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class TestImages:
+class DigitImages:
     """Test digits that an event after this one speaks of: their numbers and pixels; a run tells each once."""
 
     indices: tuple[int, ...]
@@ -212,7 +212,7 @@ Event: TypeAlias = (
     | BatchFinished
     | EpochFinished
     | Predictions
-    | TestImages
+    | DigitImages
     | Mistakes
     | Weights
     | StepTaken

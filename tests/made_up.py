@@ -1,5 +1,6 @@
 """A made-up run: the events of one that never happened, for what shows events."""
 
+import dataclasses
 import math
 import threading
 import zlib
@@ -9,6 +10,7 @@ from pathlib import Path
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import (
     BatchFinished,
+    DigitImages,
     Drawing,
     EpochFinished,
     Event,
@@ -19,7 +21,6 @@ from mlp_tui.events import (
     RunFinished,
     RunStarted,
     StepTaken,
-    TestImages,
     Weights,
 )
 from mlp_tui.session import Session
@@ -58,9 +59,12 @@ def opening(epochs: int = 5, notice: str = "") -> list[Event]:
 
 def epoch(number: int, epochs: int = 5, batches: int = 938) -> Iterator[Event]:
     """One epoch: its loss falls, with ripples."""
+    total = 0.0
     for i in range(1, batches + 1):
         done = number - 1 + i / batches
-        yield batch(number, i, batches, 2.1 * math.exp(-9 * done) + 0.25 / (1 + done) + 0.02 * math.sin(i / 5))
+        loss = 2.1 * math.exp(-9 * done) + 0.25 / (1 + done) + 0.02 * math.sin(i / 5)
+        total += loss
+        yield dataclasses.replace(batch(number, i, batches, loss), running_loss=total / i)
     yield predictions(max(1, 4 - number))
     yield result(number, epochs)
 
@@ -92,7 +96,7 @@ def mistakes(number: int) -> list[Event]:
     named.sort(key=lambda name: (name[2], (name[0] * 7 + name[1] * 3) % 11))
     indices = tuple(1000 * label + 100 * digit + place for label, digit, place in named)
     return [
-        TestImages(
+        DigitImages(
             indices, tuple(preview().pixels[LABELS.index(name[0]) if name[0] in LABELS else 0] for name in named)
         ),
         Mistakes(

@@ -7,6 +7,7 @@ import pytest
 
 from mlp_tui.events import (
     BatchFinished,
+    DigitImages,
     Drawing,
     EpochFinished,
     Event,
@@ -18,7 +19,6 @@ from mlp_tui.events import (
     RunFinished,
     RunStarted,
     StepTaken,
-    TestImages,
     Weights,
     from_json,
     to_json,
@@ -31,7 +31,7 @@ EVENTS: list[Event] = [
     BatchFinished(1, 2, 938, 0.5, 0.75, 0.5, 1000.0, 0.1, 0.01, (1.0, 0.5)),
     EpochFinished(1, 5, 0.25, 0.9, 0.3, 0.91, 1.5, 0.1),
     Predictions((3, 4), ((0.1,) * 10, (0.0,) * 9 + (1.0,))),
-    TestImages((1000, 3), (bytes(784), bytes(range(256)) * 3 + bytes(16))),
+    DigitImages((1000, 3), (bytes(784), bytes(range(256)) * 3 + bytes(16))),
     Mistakes(1, ((8, 2), (1, 9)), (7, 3, 1), (0, 0, 1), (1, 1, 0), (0.99, 0.75, 0.5)),
     Weights(1, 938, 0.004, (bytes(784), bytes(784)), ((0.5,) * 10, (-0.5,) * 10), (0.25, 0.0)),
     StepTaken(1, 2, 0.01, (3,), (bytes(784),), ((0.5,) * 10,), 2.25, 2.0, ("hidden.weight",), (0.5,), (0.25,), (7.0,)),

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..events import Drawing, Mistakes, StepTaken, TestImages, Weights
+from ..events import DigitImages, Drawing, Mistakes, StepTaken, Weights
 from .checkpoint import TrainingState
 from .datasets import SIDE, Digits, normalise
 from .loops import TestResult
@@ -77,7 +77,7 @@ def laid_open(state: TrainingState, digits: Digits, rows: Tensor, before: dict[s
     )
 
 
-def examine(result: TestResult, digits: Digits, told: set[int]) -> Iterator[TestImages | Mistakes]:
+def examine(result: TestResult, digits: Digits, told: set[int]) -> Iterator[DigitImages | Mistakes]:
     """What a test of `digits` got wrong; first the pixels of those that were not `told` yet, which then are."""
     logits, labels = result.logits.cpu(), digits.labels.cpu()
     confidences, predictions = logits.softmax(1).max(1)
@@ -94,7 +94,7 @@ def examine(result: TestResult, digits: Digits, told: set[int]) -> Iterator[Test
     new = [place for place in named if place not in told]
     told.update(new)
     if new:
-        yield TestImages(tuple(new), as_bytes(digits.images[new]))
+        yield DigitImages(tuple(new), as_bytes(digits.images[new]))
     yield Mistakes(
         epoch=result.epoch,
         confusion=tuple(map(tuple, confusion.tolist())),

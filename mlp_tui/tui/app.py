@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from ..characters import can_show_blocks
 from ..config import TrainingConfig
 from ..events import (
     BatchFinished,
+    DigitImages,
     EpochFinished,
     Event,
     Mistakes,
@@ -31,7 +33,6 @@ from ..events import (
     RunStarted,
     Saving,
     StepTaken,
-    TestImages,
     Weights,
 )
 from ..runs import RunFolder
@@ -63,7 +64,7 @@ from .worker import Told, TrainingWorker
 SLOW_SECONDS = 1.0
 """Time between two drawings of the panels that cost most, while training runs."""
 
-ROUTINE = {BatchFinished, EpochFinished, Mistakes, Predictions, TestImages, Weights}
+ROUTINE = {BatchFinished, EpochFinished, Mistakes, Predictions, DigitImages, Weights}
 """What may come many times a second, and is drawn when its panel's turn comes."""
 
 TALL = 36
@@ -121,15 +122,17 @@ class TrainingApp(App[None]):
         Binding("N", "epoch", "Epoch", tooltip="train to the end of the epoch, and pause"),
         Binding("x", "stop", "Stop", tooltip="stop the training and save the run; s goes on with it"),
         Binding("r", "restart", "Restart", tooltip="train anew, from the same initial weights"),
-        Binding("left_square_bracket", "rate(-1)", "Rate", key_display="[ ]", tooltip="a smaller, a larger learning rate"),
+        Binding(
+            "left_square_bracket", "rate(-1)", "Rate", key_display="[ ]", tooltip="a smaller, a larger learning rate"
+        ),
         Binding("right_square_bracket", "rate(1)", "Rate", key_display="[ ]"),
         Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
         Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
         Binding("d", "detach", "Detach", tooltip="leave the run going on by itself, without the dashboard"),
-        *(
-            Binding(str(number), f"open_tab('{tab}')", tab.title(), show=False, tooltip=f"the tab {tab.title()}")
-            for number, tab in enumerate(TABS, start=1)
+        Binding(
+            "1", "open_tab('train')", show=False, key_display="1 - 5", tooltip=f"the tabs {', '.join(TABS).title()}"
         ),
+        *(Binding(str(number), f"open_tab('{tab}')", show=False) for number, tab in enumerate(TABS[1:], start=2)),
         Binding("e", "chart('smooth')", "Smooth", tooltip="the loss chart smoothed, or as rough as it is"),
         Binding("l", "chart('logarithmic')", "Log", tooltip="the loss on a logarithmic axis, or an even one"),
         Binding("h", "chart('recent')", "Recent", tooltip="the loss of the last batches, or of the whole run"),
@@ -345,6 +348,10 @@ class TrainingApp(App[None]):
     def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
         self.action_open_tab(message.tab)
 
+    def on_digit_grid_picked(self, message: DigitGrid.Picked) -> None:
+        self.action_open_tab("digits")
+        self.query_one(DigitsTab).action_choose(message.place)
+
     def on_draw_tab_drawn(self, message: DrawTab.Drawn) -> None:
         if message.pixels is None:
             self.state.drawing = None
@@ -355,11 +362,13 @@ class TrainingApp(App[None]):
         self.screen.toggle_class("-messages")
 
     def action_keys(self) -> None:
-        self.push_screen(
-            KeysScreen(
-                {"Everywhere": self.BINDINGS, **{f"In {name.title()}": tab.BINDINGS for name, tab in self.tabs.items()}}
-            )
-        )
+        tabs = {f"In {name.title()}": type(tab).BINDINGS for name, tab in self.tabs.items()}
+        first = f"In {(self.switcher.current or '').title()}"  # the tab that is open
+        self._ask(KeysScreen({**({first: tabs[first]} if first in tabs else {}), "Everywhere": self.BINDINGS, **tabs}))
+
+    def _ask(self, screen: KeysScreen | QuitScreen, then: Callable[[object], None] | None = None) -> None:
+        screen.set_class(self.glyphs is ASCII, "-ascii")
+        self.push_screen(screen, then)
 
     def action_help_quit(self) -> None:
         """Ctrl+C, which Textual would answer with a hint."""
@@ -369,7 +378,7 @@ class TrainingApp(App[None]):
         if isinstance(self.screen, QuitScreen):
             self.screen.dismiss(True)
         elif self.phase in ("training", "paused"):
-            self.push_screen(QuitScreen(), lambda quit: self.leave() if quit else None)
+            self._ask(QuitScreen(), lambda quit: self.leave() if quit else None)
         else:
             self.leave()
 
@@ -485,6 +494,11 @@ class TrainingApp(App[None]):
         tab = self.switcher.current or TABS[0]
         if tab == "train":
             self.sparkline.show(state.history)
+            # Low screens have no line for a title above the digits.
+            low = self.screen.has_class("-low") and not self.screen.has_class("-narrow")
+            self.tab_bar.note = str(self.grid.border_title) if low else ""
+        else:
+            self.tab_bar.note = ""
         if not everything and time.monotonic() < self._slow_due:
             return
         self._slow_due = time.monotonic() + SLOW_SECONDS

@@ -16,6 +16,8 @@ CSS = """
         width: auto; height: auto; max-width: 90%; max-height: 90%; padding: 1 2;
         background: $surface; border: round $primary; border-title-color: $text;
     }}
+    &.-ascii > Vertical {{ border: ascii $primary; }}
+    &.-ascii VerticalScroll {{ scrollbar-size-vertical: 0; }}  /* it is drawn with blocks */
     & VerticalScroll {{ width: auto; height: auto; max-height: 100%; scrollbar-size-vertical: 1; }}
     & Static {{ width: auto; }}
 }}

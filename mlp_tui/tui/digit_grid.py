@@ -71,6 +71,10 @@ class DigitGrid(Widget):
     def on_resize(self) -> None:
         self._lay_out()
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._captions = []  # written anew when they are drawn: the styles are not all there yet
+
     def on_click(self, event: Click) -> None:
         at = event.get_content_offset(self)
         if at is None:
@@ -95,6 +99,8 @@ class DigitGrid(Widget):
         return self.size.height // (self._cell[1] + 1)
 
     def render_line(self, y: int) -> Strip:
+        if self._pictures and not self._captions:
+            self._write_captions()
         row, line = divmod(y, self._cell[1] + 1)
         start = row * self._columns
         shown = range(self._first + start, self._first + min(start + self._columns, self.shown))

@@ -44,9 +44,9 @@ class DigitsTab(Tab):
 
     DEFAULT_CSS = """
     DigitsTab {
-        & DigitGrid, & DigitDetail { border-top: solid $panel-lighten-2; border-title-color: $text; }
+        & DigitGrid, & DigitDetail { border-top: solid $foreground 25%; border-title-color: $text; }
         & DigitDetail { height: 1fr; }
-        &.-ascii DigitGrid, &.-ascii DigitDetail { border-top: ascii $panel-lighten-2; }
+        &.-ascii DigitGrid, &.-ascii DigitDetail { border-top: ascii $foreground 25%; }
         &.-low DigitGrid { border: none; }
         &.-wide DigitGrid, &.-wide DigitDetail { padding: 0 1; }
     }

@@ -89,13 +89,13 @@ class DrawTab(Tab):
         layout: grid;
         grid-gutter: 0 1;
         align-vertical: middle;
-        & > Pad, & > Canvas { border: round $panel-lighten-2; border-title-color: $text; }
-        &.-ascii > Pad, &.-ascii > Canvas { border: ascii $panel-lighten-2; }
+        & > Pad, & > Canvas { border: round $foreground 25%; border-title-color: $text; }
+        &.-ascii > Pad, &.-ascii > Canvas { border: ascii $foreground 25%; }
         & > #draw-bars { padding: 0 1; }
         & > #draw-caption { padding: 1 1 0 1; color: $text-muted; }
         & > .draw-tab--winner { color: $primary; text-style: bold; }
         & > .draw-tab--rest { color: $text-muted; }
-        & > .draw-tab--todo { color: $surface-lighten-2; }
+        & > .draw-tab--todo { color: $foreground 25%; }
     }
     DrawTab.-huge {
         grid-size: 3 3; grid-columns: 58 58 1fr; grid-rows: 18 12 3;
@@ -117,8 +117,8 @@ class DrawTab(Tab):
     }
     DrawTab.-tiny {
         grid-size: 3 2; grid-columns: 30 10 1fr; grid-rows: 6 10;
-        & > Canvas { border: none; border-top: solid $panel-lighten-2; padding: 0; }
-        &.-ascii > Canvas { border: none; border-top: ascii $panel-lighten-2; }
+        & > Canvas { border: none; border-top: solid $foreground 25%; padding: 0; }
+        &.-ascii > Canvas { border: none; border-top: ascii $foreground 25%; }
         & > #draw-pad, & > #draw-bars { row-span: 2; }
         & > #draw-bars { padding: 0; }
         & > #draw-caption { display: none; }

@@ -151,7 +151,7 @@ class LossChart(Widget):
             number = max(1, round(at * batches))
             epoch, batch = divmod(number - 1, batches)
             return f"Epoch {epoch + 1}, batch {batch + 1}: loss {loss:.4f}"
-        title = "Loss, the last batches" if self.recent else "Loss by epoch"
+        title = "Last batches" if self.recent else "Loss by epoch"
         title += f"  [$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} test[/]"
         if self.other:
             title += f"  {glyphs.other_marker} {self.other[0]}"

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from ..events import (
     BatchFinished,
+    DigitImages,
     Drawing,
     EpochFinished,
     Event,
@@ -19,7 +20,6 @@ from ..events import (
     RunStarted,
     Saving,
     StepTaken,
-    TestImages,
     Watched,
     Weights,
 )
@@ -72,10 +72,10 @@ class RunState:
     def add(self, event: Event) -> None:
         match event:
             case BatchFinished():
-                self.batch = event
+                before, self.batch = self.batch, event
                 self.learning_rate = event.learning_rate or self.learning_rate
                 last = (event.epoch - 1) * event.batches + event.batch
-                losses = event.losses or (event.loss,)
+                losses = event.losses or (mean_since(before, event),)
                 for number, loss in enumerate(losses, start=last - len(losses) + 1):
                     self.history.add(number, loss)
                     self.recent.append((number, loss))
@@ -91,7 +91,7 @@ class RunState:
                 self.mistakes = event
                 total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
                 self.errors.append((event.epoch, total - right))
-            case TestImages():
+            case DigitImages():
                 self.images |= zip(event.indices, event.pixels, strict=True)
             case Weights():
                 self.weights = event
@@ -160,3 +160,11 @@ class RunState:
         tests = self.epochs - len(self.rows)
         test_seconds = self.rows[-1].test_seconds if self.rows else 0.0
         return (self.epochs - self.batch.epoch + 1 - done) * self.batch.seconds / done + tests * test_seconds
+
+
+def mean_since(before: BatchFinished | None, event: BatchFinished) -> float:
+    """The mean loss of the batches since the event before: a log does not hold the losses of them all."""
+    if before is None or before.epoch != event.epoch or before.batch >= event.batch:
+        return event.running_loss
+    total = event.running_loss * event.batch - before.running_loss * before.batch
+    return total / (event.batch - before.batch)

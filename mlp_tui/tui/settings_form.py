@@ -205,7 +205,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-compact"), (WIDE, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (TALL, "-tall")]
     BINDINGS = [
-        Binding("enter", "train", "Train", tooltip="train with these settings", priority=True),
+        Binding("enter", "take", "Take", tooltip="take these settings for the next run", priority=True),
         Binding("escape,ctrl+c", "dismiss", "Close", tooltip="leave the settings as they were", priority=True),
         Binding("up", "app.focus_previous", "Move", key_display="up, down", tooltip="go to another setting"),
         Binding("down", "app.focus_next", "Move", show=False),
@@ -257,7 +257,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
     def on_descendant_focus(self) -> None:
         self.show()
 
-    def action_train(self) -> None:
+    def action_take(self) -> None:
         if self._complaints:
             self.fields[next(iter(self._complaints))].focus()
         else:
@@ -282,7 +282,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
                 was = f"Was {as_text(getattr(self.config, name))}." if changed else ""
                 say(self.about, complaint or f"{setting.more if beside else setting.help} {was}".strip())
         wrong = len(self._complaints)
-        enter = f"{self._glyphs.wrong} {wrong} wrong" if wrong else "Enter trains with these"
+        enter = f"{self._glyphs.wrong} {wrong} wrong" if wrong else "Enter takes these"
         self.box.border_subtitle = f" {self._glyphs.dot} ".join(["Arrows choose", enter, "Esc closes"])
 
 

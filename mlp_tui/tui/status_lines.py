@@ -35,7 +35,7 @@ class StatusLine(Widget):
         & > .status--title { text-style: bold; }
         & > .status--muted { color: $text-muted; }
         & > .status--bar { color: $primary; }
-        & > .status--todo { color: $surface-lighten-2; }
+        & > .status--todo { color: $foreground 25%; }
         & > .status--loading, & > .status--stopping, & > .status--stopped { color: $text-muted; }
         & > .status--ready { color: $primary; text-style: bold; }
         & > .status--training, & > .status--live { color: $success; text-style: bold; }

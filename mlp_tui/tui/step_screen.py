@@ -20,6 +20,9 @@ CELLS = ((10, 5), (8, 4))
 NAME = 24
 """The width of the steps' names."""
 
+OTHER_LINES = 16
+"""The lines beside the digits of the batch."""
+
 
 class StepScreen(ModalScreen[None]):
     """Shows the step that was taken last; its keys take the next one."""
@@ -84,10 +87,9 @@ class StepView(Widget):
         return Strip(line).adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
     def _text(self, text: str, part: str = "") -> Segment:
-        return Segment(text, self.get_component_rich_style(f"step-view--{part}", partial=True) if part else None)
+        return Segment(text, self.get_component_rich_style(f"step-view--{part}") if part else None)
 
     def _lay_open(self, step: StepTaken) -> Iterator[list[Segment]]:
-        dash = "-" if self._glyphs.done == "#" else "–"
         predictions = [max(range(10), key=row.__getitem__) for row in step.logits]
         right = sum(a == b for a, b in zip(predictions, step.labels, strict=True))
         size = len(step.labels)
@@ -95,47 +97,49 @@ class StepView(Widget):
         def named(name: str, text: str) -> list[Segment]:
             return [self._text(name.ljust(NAME), "name"), self._text(text)]
 
+        def cells(name: str, *columns: str) -> str:
+            return f"    {name:<14}" + "".join(column.rjust(9) for column in columns)
+
         yield [self._text(f"One step of training: epoch {step.epoch}, batch {step.batch}", "title")]
         yield []
         yield named("1 Fetch the next batch", f"{size} digits")
         yield from self._batch(step, predictions)
-        yield named("2 Zero the gradients", "those of the step before are forgotten")
-        yield named("3 Compute the outputs", f"a logit for each of the ten digits: {right} of {size} read right")
-        first = "  ".join(f"{digit}:{logit:5.1f}" for digit, logit in enumerate(step.logits[0]))
-        for line in wrapped(first, self.size.width - 4):
-            yield [self._text("    "), self._text(line, "muted")]
-        yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy of the batch")
-        yield named("5 Backpropagation", "the gradient: how the loss changes with each parameter")
-        yield named("6 Gradient descent", f"an update against it, at learning rate {step.learning_rate:.3g}")
-        yield [
-            self._text(f"    {'size of':<14}{'values':>10}{'gradient':>10}{'update':>10}{'changed by':>12}", "muted")
-        ]
+        yield named("2 Zero the gradients", "those of the step before go")
+        yield named("3 Compute the outputs", f"{right} of {size} digits read right")
+        logits = "  ".join(f"{digit}:{logit:5.1f}" for digit, logit in enumerate(step.logits[0]))
+        for line in wrapped(f"logits of the first  {logits}", self.size.width - 4):
+            yield [self._text(f"    {line}", "muted")]
+        yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy")
+        yield named("5 Backpropagation", "the loss by each parameter")
+        yield named("6 Gradient descent", f"learning rate {step.learning_rate:.3g}")
+        yield [self._text(cells("norm of the", "values", "gradient", "update", "change"), "muted")]
         for name, gradient, update, weight in zip(
             step.parameters, step.gradient_norms, step.update_norms, step.weight_norms, strict=True
         ):
-            share = f"{update / weight:.2%}" if weight else dash
-            yield [self._text(f"    {name:<14}{weight:>10.4f}{gradient:>10.4f}{update:>10.4f}{share:>12}")]
+            share = f"{update / weight:.1%}" if weight else ""
+            yield [self._text(cells(name, f"{weight:.4f}", f"{gradient:.4f}", f"{update:.4f}", share))]
         change = step.loss_after - step.loss
         word = "lower" if change < 0 else "higher"
         yield named("  The same batch after", f"loss {step.loss_after:.4f}, {abs(change):.4f} {word}")
 
     def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[list[Segment]]:
         """The first digits of the batch, as many and as large as there is room for."""
-        room = self.size.height - 16  # the other lines, and the captions
-        cell = next((cell for cell in CELLS if cell[1] <= room), (8, 0))
-        count = min(len(step.labels), (self.size.width - 4) // (cell[0] + 1))
-        pictures = [picture(step.pixels[i], *cell, self._glyphs, self._colour) if cell[1] else [] for i in range(count)]
-        for y in range(cell[1]):
-            line = [self._text("    ")]
-            for image in pictures:
-                line += [*image[y], self._text(" ")]
-            yield line
-        line = [self._text("    ")]
-        for label, prediction in zip(step.labels[:count], predictions, strict=False):
-            right = label == prediction
-            mark = f"{self._glyphs.right} {label}" if right else f"{self._glyphs.wrong} {prediction} ({label})"
-            line += [self._text(mark.center(cell[0]), "right" if right else "wrong"), self._text(" ")]
-        yield line
+        room = self.size.height - OTHER_LINES
+        width, height = next((cell for cell in CELLS if cell[1] < room), (CELLS[-1][0], 0))
+        columns = max(1, (self.size.width - 4) // (width + 1))
+        rows = max(1, room // (height + 1)) if height else 1
+        for start in range(0, min(len(step.labels), columns * rows), columns):
+            shown = range(start, min(start + columns, len(step.labels)))
+            pictures = [picture(step.pixels[i], width, height, self._glyphs, self._colour) for i in shown if height]
+            for y in range(height):
+                yield [self._text("    "), *(part for image in pictures for part in (*image[y], self._text(" ")))]
+            captions = [self._text("    ")]
+            for i in shown:
+                label, prediction = step.labels[i], predictions[i]
+                right = label == prediction
+                text = f"{self._glyphs.right} {label}" if right else f"{self._glyphs.wrong} {prediction} ({label})"
+                captions += [self._text(text.center(width), "right" if right else "wrong"), self._text(" ")]
+            yield captions
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -3,6 +3,7 @@
 from rich.segment import Segment
 from textual.events import Click
 from textual.message import Message
+from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -29,6 +30,9 @@ class TabBar(Widget):
             super().__init__()
             self.tab = tab
 
+    note: reactive[str] = reactive("")
+    """What is said at the end of the line."""
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._open = TABS[0]
@@ -48,6 +52,9 @@ class TabBar(Widget):
             Segment(label, marked if tab == self._open else self.rich_style)
             for tab, label in zip(TABS, self.labels(), strict=True)
         ]
+        room = self.size.width - sum(segment.cell_length for segment in segments)
+        if len(self.note) < room:
+            segments.append(Segment(self.note.rjust(room), self.rich_style))
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
     def on_click(self, event: Click) -> None:

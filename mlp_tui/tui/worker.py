@@ -9,12 +9,12 @@ from textual.message import Message
 
 from ..events import (
     BatchFinished,
+    DigitImages,
     EpochFinished,
     Event,
     Mistakes,
     Predictions,
     Preview,
-    TestImages,
     Weights,
 )
 from ..session import Session
@@ -25,7 +25,7 @@ POST_SECONDS = 0.25
 HELD = (BatchFinished, EpochFinished, Predictions)
 """The events at which the training may be held: from the first look at the untrained model on."""
 
-FOLLOWED = (Preview, TestImages, Mistakes, Weights)
+FOLLOWED = (Preview, DigitImages, Mistakes, Weights)
 """The events that go with the one that follows them."""
 
 Question = Callable[[], Event | None]
@@ -99,7 +99,8 @@ class TrainingWorker:
         """Ends the run if there is one, and begins another; without `going`, as far as before its first batch."""
         with self._wake:
             self._going, self._until, self._again = going, None, True
-        self.stop()
+            self._stop.set()
+            self._wake.notify()
 
     def close(self) -> None:
         """Ends the run and the thread."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn, optim
 
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import BatchFinished, Event, LearningRateChanged, Mistakes, StepTaken, TestImages, Weights
+from mlp_tui.events import BatchFinished, DigitImages, Event, LearningRateChanged, Mistakes, StepTaken, Weights
 from mlp_tui.session import Session
 from mlp_tui.training.checkpoint import TrainingState
 from mlp_tui.training.datasets import Batches, normalise
@@ -55,7 +55,7 @@ def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> No
     now, data, told = state(), digits(500), set[int]()
     result = run_test(now.model, Batches(data, 100), nn.CrossEntropyLoss(), epoch=1)
     images, mistakes = examine(result, data, told)
-    assert isinstance(images, TestImages) and isinstance(mistakes, Mistakes)
+    assert isinstance(images, DigitImages) and isinstance(mistakes, Mistakes)
     predictions = result.logits.argmax(1)
     for label in range(10):
         for digit in range(10):

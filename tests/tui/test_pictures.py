@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from mlp_tui.events import Event, Past, RunFinished, Watched
+from mlp_tui.events import Event, LearningRateChanged, Past, RunFinished, Watched
 from mlp_tui.runs import RunFolder
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.watch import WatchedRun
@@ -83,10 +83,11 @@ def test_ready(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(TrainingApp(session), terminal_size=size, run_before=load)
 
 
-def test_the_end(snap_compare: Compare) -> None:
+@SIZES
+def test_the_end(snap_compare: Compare, size: tuple[int, int]) -> None:
     end = RunFinished("completed", 2, 0.12, 0.94, 1.6)
-    session = MadeUpSession([*made_up.opening(2), *made_up.epoch(1, 2), *made_up.epoch(2, 2)], end)
-    assert snap_compare(TrainingApp(session), terminal_size=(80, 24), run_before=finish)
+    events = [*made_up.opening(2), *made_up.epoch(1, 2), *made_up.epoch(2, 2), *made_up.mistakes(2)]
+    assert snap_compare(TrainingApp(MadeUpSession(events, end)), terminal_size=size, run_before=finish)
 
 
 def test_a_failure(snap_compare: Compare) -> None:
@@ -135,3 +136,65 @@ def test_a_watched_run(snap_compare: Compare, tmp_path: Path) -> None:
             stop.wait()
 
     assert snap_compare(TrainingApp(Seen(RunFolder(tmp_path))), terminal_size=(80, 24), run_before=look)
+
+
+class Opened(MadeUpSession):
+    """Ready; the next batch is told with all its steps."""
+
+    def __init__(self) -> None:
+        super().__init__([*made_up.opening(), made_up.step_taken(), made_up.batch(1, 1, 938, 0.5)], hold=True)
+
+    def lay_open(self) -> None:
+        pass
+
+
+async def step(pilot: Pilot[None]) -> None:
+    await load(pilot)
+    await pilot.press("n")
+    app = pilot.app
+    assert isinstance(app, TrainingApp)
+    while app.state.step is None:
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+@SIZES
+@pytest.mark.parametrize("ascii", [False, True], ids=["colour", "ascii"])
+def test_a_step(snap_compare: Compare, size: tuple[int, int], ascii: bool) -> None:
+    assert snap_compare(TrainingApp(Opened(), ascii=ascii), terminal_size=size, run_before=step)
+
+
+def test_training_in_light_colours(snap_compare: Compare) -> None:
+    async def lighten(pilot: Pilot[None]) -> None:
+        await start(pilot)
+        await pilot.press("t")
+        await pilot.pause(0.1)
+
+    assert snap_compare(TrainingApp(training()), terminal_size=(120, 40), run_before=lighten)
+
+
+def test_the_chart_with_another_run_marks_and_the_cursor(snap_compare: Compare) -> None:
+    async def compare(pilot: Pilot[None]) -> None:
+        await start(pilot)
+        app = pilot.app
+        assert isinstance(app, TrainingApp)
+        app.chart.other = (
+            "mnist-before",
+            [(i / 20, 1.5 / (1 + i / 8)) for i in range(1, 100)],
+            [(1.0, 0.4), (2.0, 0.3)],
+        )
+        app.state.add(LearningRateChanged(2, 469, 0.005))
+        app.chart.cursor = 1.2
+        app.draw()
+        await pilot.pause()
+
+    assert snap_compare(TrainingApp(training()), terminal_size=(120, 40), run_before=compare)
+
+
+def test_a_rough_chart_of_the_last_batches_on_an_even_axis(snap_compare: Compare) -> None:
+    async def change(pilot: Pilot[None]) -> None:
+        await start(pilot)
+        await pilot.press("e", "l", "h")
+        await pilot.pause()
+
+    assert snap_compare(TrainingApp(training()), terminal_size=(120, 40), run_before=change)
