@@ -33,7 +33,9 @@ class Terminal:
         self.output = b""
         self._set_size(columns, rows)
         self._modes = termios.tcgetattr(self._main)
-        env: Mapping[str, str] = {**os.environ, "TERM": "xterm-256color", **environment}
+        # What runs the tests may have told them its own terminal's size.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        env: Mapping[str, str] = {**inherited, "TERM": "xterm-256color", **environment}
         self.process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env, preexec_fn=login)
         os.close(side)
         threading.Thread(target=self._read, daemon=True).start()

@@ -61,8 +61,8 @@ from .tab_bar import TABS, TabBar
 from .weights_tab import WeightsTab
 from .worker import Told, TrainingWorker
 
-SLOW_SECONDS = 1.0
-"""Time between two drawings of the panels that cost most, while training runs."""
+SLOW_SECONDS = {"mistakes": 2.0, "weights": 2.0}
+"""Time between two drawings of the panels that cost most, while training runs; of the other tabs' 1 second."""
 
 ROUTINE = {BatchFinished, EpochFinished, Mistakes, Predictions, DigitImages, Weights}
 """What may come many times a second, and is drawn when its panel's turn comes."""
@@ -360,6 +360,7 @@ class TrainingApp(App[None]):
 
     def action_messages(self) -> None:
         self.screen.toggle_class("-messages")
+        self.draw()
 
     def action_keys(self) -> None:
         tabs = {f"In {name.title()}": type(tab).BINDINGS for name, tab in self.tabs.items()}
@@ -495,13 +496,14 @@ class TrainingApp(App[None]):
         if tab == "train":
             self.sparkline.show(state.history)
             # Low screens have no line for a title above the digits.
-            low = self.screen.has_class("-low") and not self.screen.has_class("-narrow")
+            classes = self.screen_stack[0].classes
+            low = "-low" in classes and not classes & {"-narrow", "-messages"}
             self.tab_bar.note = str(self.grid.border_title) if low else ""
         else:
             self.tab_bar.note = ""
         if not everything and time.monotonic() < self._slow_due:
             return
-        self._slow_due = time.monotonic() + SLOW_SECONDS
+        self._slow_due = time.monotonic() + SLOW_SECONDS.get(tab, 1.0)
         self.header.low = self.size.height < TALL
         self.header.show(state, self.phase)
         if tab == "weights":
