@@ -1,5 +1,6 @@
 """TrainingApp: the dashboard's layout and its keys."""
 
+import gc
 import os
 import signal
 import sys
@@ -440,6 +441,8 @@ class TrainingApp(App[None]):
         if self._watching:
             self._look()
         elif Predictions in kinds and self.phase == "loading":
+            # PyTorch's objects stay; to look through them for garbage would stop everything for 0.1 s at a time.
+            gc.freeze()
             self.enter("training" if self._armed else "ready")
         if message.held and self.phase == "training" and not self.worker.going:
             self.enter("paused")
