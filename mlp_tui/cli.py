@@ -78,6 +78,8 @@ def run(arguments: list[str]) -> int:
     app = TrainingApp(session, options.on_hangup, options.ascii)
     app.run()
     code = app.return_code or 0
+    for line in app.summary_lines():
+        print(line)
     if app.detached and session.unfinished:
         pid = session.unfinished.go_on_detached()
         print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")

@@ -38,5 +38,6 @@ def matrix_lines(matrix: Matrix) -> list[str]:
     lines = ["label" + "".join(f"{digit:>6}" for digit in range(len(matrix))) + "  recall"]
     for label, row in enumerate(matrix):
         share = recall(matrix, label)
-        lines.append(f"{label:>5}" + "".join(f"{count:>6}" for count in row) + (f"{share:>8.1%}" if share else ""))
+        end = "" if share is None else f"{share:>8.1%}"
+        lines.append(f"{label:>5}" + "".join(f"{count:>6}" for count in row) + end)
     return lines

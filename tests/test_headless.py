@@ -59,6 +59,23 @@ def test_the_end_shows_each_digit_over_its_prediction_and_label(capsys: pytest.C
     assert any("█" in line for line in lines)
 
 
+def test_the_end_shows_the_confusion_matrix_and_what_was_confused_most(capsys: pytest.CaptureFixture[str]) -> None:
+    session = MadeUpSession([*made_up.opening(), *made_up.mistakes(1)])
+    assert run_headless(session, as_json=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-13:-11] == ["How often each label was read as each digit:", lines[-12]]
+    assert lines[-12].split() == ["label", *map(str, range(10)), "recall"]
+    assert lines[-7].split()[0] == "4" and lines[-7].split()[10] == "31"
+    assert lines[-1] == "Most often wrong: 4 read as 9 (31 times), 3 as 5 (27), 7 as 2 (22)."
+
+
+def test_with_ascii_the_digits_are_ascii(capsys: pytest.CaptureFixture[str]) -> None:
+    session = MadeUpSession([*made_up.opening(), *made_up.mistakes(1)])
+    assert run_headless(session, as_json=False, ascii=True) == 0
+    text = capsys.readouterr().out
+    assert text.isascii() and "@" in text
+
+
 def test_output_that_knows_ascii_alone_gets_ascii_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     output = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
     monkeypatch.setattr(sys, "stdout", output)

@@ -6,6 +6,7 @@ product, which torch does not take for float32, is faster than MKL's on processo
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,20 +16,16 @@ from .loops import Stepped
 from .model import MultiLayerPerceptron
 from .optimizer import Adam
 
-
-def fast_linear() -> bool:
-    """Whether this torch has oneDNN's product of matrices for the asking."""
-    return bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+ONE_DNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch._C._has_mkldnn else None
+"""oneDNN's product of matrices, where this torch has it."""
 
 
-ONE_DNN = fast_linear()
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`x @ weight.T + bias`."""
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none") -> Tensor:
+    """`x @ weight.T + bias`, and the activation ("none" or "relu") of that."""
     if ONE_DNN:
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
-    return F.linear(x, weight, bias)
+        return ONE_DNN.default(x, weight, bias, activation, [], "")  # type: ignore[no-any-return]
+    product = F.linear(x, weight, bias)
+    return product.relu_() if activation == "relu" else product
 
 
 @torch.no_grad()
@@ -43,18 +40,19 @@ def steps_by_hand(
     assert isinstance(model, MultiLayerPerceptron) and isinstance(optimizer, Adam)
     losses, logits, labels = [], [], []
     (w1, b1), (w2, b2) = ((layer.weight, layer.bias) for layer in (model.hidden, model.output))
+    one_hot = torch.eye(len(b2))
     for inputs, targets in islice(batches, count):  # 1. Fetch next batch of data
         # 3. Compute model outputs
         x = inputs.flatten(1)
-        hidden = F.relu(linear(x, w1, b1), inplace=True)
+        hidden = linear(x, w1, b1, "relu")
         outputs = torch.addmm(b2, hidden, w2.T)
         # 4. Compute loss between outputs and targets
-        log_probabilities = F.log_softmax(outputs, 1)
+        log_probabilities = outputs.log_softmax(1)
         losses.append(F.nll_loss(log_probabilities, targets))
         # 5. Backpropagation: the loss by the outputs, by the hidden layer, by the parameters. They are new
         # tensors each time, so that there is nothing to zero (2.)
-        d_outputs = log_probabilities.exp().sub_(F.one_hot(targets, 10)).div_(len(targets))
-        d_hidden = torch.ops.aten.threshold_backward(d_outputs @ w2, hidden, 0)
+        d_outputs = log_probabilities.exp().sub_(one_hot.index_select(0, targets)).div_(len(targets))
+        d_hidden = torch.ops.aten.threshold_backward.default(d_outputs @ w2, hidden, 0)
         gradients = [linear(d_hidden.T, x.T), d_hidden.sum(0), d_outputs.T @ hidden, d_outputs.sum(0)]
         # 6. Gradient descent step
         optimizer.update(gradients)

@@ -22,7 +22,7 @@ def summary(state: RunState, folder: Path | None) -> list[str]:
         lines.append(f"Test accuracy {end.test_accuracy:.2%}, {best}.")
     if state.mistakes:
         lines.append(confused_words(state.mistakes.confusion))
-    if folder:
+    if folder and end.reason == "completed" and not end.message:
         lines.append(f"Saved in {folder}")
     return lines
 
