@@ -135,7 +135,7 @@ main()
     for words in ("a warning of a library", "a log line of a library", "a print of a library"):
         screen.wait_for(words)
     screen.type("m")
-    screen.wait_for("Test digits")
+    screen.wait_for("Loss of each batch")
     assert "of a library" not in screen.text
 
 

@@ -16,7 +16,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Print
-from textual.theme import Theme
 from textual.widgets import ContentSwitcher, Static
 
 from ..characters import can_show_blocks
@@ -59,6 +58,7 @@ from .step_screen import StepScreen
 from .summary import summary
 from .tab import Tab
 from .tab_bar import TABS, TabBar
+from .themes import DARK, LIGHT
 from .weights_tab import WeightsTab
 from .worker import Told, TrainingWorker
 
@@ -73,37 +73,6 @@ TALL = 36
 
 LEAVE_SECONDS = 1.5
 """How long to wait for the training's thread when the user quits."""
-
-# Each colour is one of xterm's 256, so that it looks the same where there are no more. Train is blue and test is
-# orange: two that nearly everybody can tell apart.
-DARK = Theme(
-    name="mlp-tui-dark",
-    primary="#5fafff",
-    secondary="#ffaf5f",
-    accent="#5fafff",
-    success="#87d787",
-    warning="#ffd787",
-    error="#ff8787",
-    foreground="#d0d0d0",
-    background="#121212",
-    surface="#1c1c1c",
-    panel="#262626",
-    dark=True,
-)
-LIGHT = Theme(
-    name="mlp-tui-light",
-    primary="#005faf",
-    secondary="#af5f00",
-    accent="#005faf",
-    success="#005f00",
-    warning="#875f00",
-    error="#af0000",
-    foreground="#303030",
-    background="#eeeeee",
-    surface="#e4e4e4",
-    panel="#dadada",
-    dark=False,
-)
 
 
 class TrainingApp(App[None]):
@@ -214,6 +183,10 @@ class TrainingApp(App[None]):
             self.worker.go_on()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.worker.start)
+
+    def on_unmount(self) -> None:
+        # However the app ends, the run is saved, and its thread goes.
+        self.worker.close()
 
     def on_resize(self) -> None:
         self.draw()

@@ -20,6 +20,7 @@ from ..characters import SIDE
 from ..events import BatchFinished, Drawing, Predictions
 from .centring import BOX, centred
 from .glyphs import ASCII, UNICODE, Glyphs
+from .numerals import numeral
 from .pad import Pad, pixel_cells
 from .panel import retitle
 from .pictures import picture
@@ -34,17 +35,6 @@ LEARNING_SECONDS = 1.0
 
 LAYOUTS = ((154, 30, "-huge"), (112, 30, "-large"), (66, 20, "-small"), (0, 0, "-tiny"))
 """The least width and height that each layout needs, the largest first."""
-
-NUMERALS = """
-.###. ..#.. .###. .###. ...#. ##### ..##. ##### .###. .###.
-#...# .##.. #...# #...# ..##. #.... .#... ....# #...# #...#
-#...# ..#.. ....# ....# .#.#. #.... #.... ...#. #...# #...#
-#...# ..#.. ...#. ..##. #..#. ####. ####. ..#.. .###. .####
-#...# ..#.. ..#.. ....# ##### ....# #...# ..#.. #...# ....#
-#...# ..#.. .#... #...# ...#. #...# #...# ..#.. #...# ...#.
-.###. .###. ##### .###. ...#. .###. .###. ..#.. .###. .##..
-"""
-"""The ten digits, five dots wide and seven high."""
 
 EMPTY = (
     "Draw a digit with the mouse: the left button inks, the right one erases. Or with the keys: the arrows move "
@@ -337,12 +327,3 @@ def in_the_middle(lines: Lines, height: int) -> Lines:
 def winner(probabilities: tuple[float, ...]) -> int:
     """The likeliest digit."""
     return max(range(len(probabilities)), key=probabilities.__getitem__)
-
-
-def numeral(digit: int, width: int, height: int, glyphs: Glyphs = UNICODE) -> list[str]:
-    """A digit in blocks, as large as the room allows: each of its dots is twice as wide as high, in cells."""
-    scale = max(1, min(width // 10, height // 7))
-    ink = "#" if glyphs is ASCII else "█"
-    rows = (row[6 * digit : 6 * digit + 5] for row in NUMERALS.split("\n")[1:-1])
-    lines = ["".join((ink if dot == "#" else " ") * 2 * scale for dot in row) for row in rows]
-    return [line for line in lines for _ in range(scale)]

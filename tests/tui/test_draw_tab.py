@@ -18,8 +18,9 @@ from mlp_tui.events import Drawing, Event, Past, RunFinished, Watched
 from mlp_tui.runs import RunFolder
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.centring import centred
-from mlp_tui.tui.draw_tab import DrawTab, numeral
+from mlp_tui.tui.draw_tab import DrawTab
 from mlp_tui.tui.glyphs import ASCII, UNICODE, Glyphs
+from mlp_tui.tui.numerals import numeral
 from mlp_tui.tui.pad import pixel_cells, trace
 from mlp_tui.watch import WatchedRun
 
@@ -331,7 +332,7 @@ async def test_the_model_is_asked_ten_times_a_second_at_most_and_about_the_last_
 
 async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlp_tui.tui.draw_tab.LEARNING_SECONDS", 0.15)
-    monkeypatch.setattr("mlp_tui.tui.app.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("mlp_tui.tui.app.SLOW_SECONDS", {"draw": 0.0})
 
     class Learning(ReadingSession):
         def events(self, stop: threading.Event) -> Generator[Event, None, None]:

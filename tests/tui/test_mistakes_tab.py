@@ -11,18 +11,9 @@ from textual.widget import Widget
 
 from mlp_tui.events import Event, Mistakes
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.tui.mistakes_tab import (
-    EMPTY,
-    FEW_PLAIN,
-    SHOWN,
-    MistakesTab,
-    arrange,
-    caption,
-    describe,
-    errors,
-    fitted,
-    title,
-)
+from mlp_tui.tui.confusion_matrix import describe, fitted
+from mlp_tui.tui.mistake_gallery import FEW_PLAIN, SHOWN, arrange, caption, title
+from mlp_tui.tui.mistakes_tab import EMPTY, MistakesTab, errors
 
 from .. import made_up
 from ..made_up import MadeUpSession

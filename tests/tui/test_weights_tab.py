@@ -16,7 +16,8 @@ from mlp_tui.events import Event, Past, Watched, Weights
 from mlp_tui.runs import RunFolder
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.glyphs import ASCII, UNICODE, Glyphs
-from mlp_tui.tui.weights_tab import WeightsTab, arrange, bar, block, in_blocks, in_marks, longest, resized, share, usual
+from mlp_tui.tui.weight_pictures import block, in_blocks, in_marks, resized, usual
+from mlp_tui.tui.weights_tab import WeightsTab, arrange, bar, longest, share
 from mlp_tui.watch import WatchedRun
 
 from .. import made_up
