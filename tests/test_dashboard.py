@@ -189,7 +189,7 @@ MNIST.mirrors, MNIST.resources = [{server.url!r}], {checksums!r}
 from mlp_tui.cli import main
 main()
 """
-    screen = terminal([sys.executable, "-c", program, "--data-dir", str(tmp_path / "new"), *arguments], 100, 30)
+    screen = terminal([sys.executable, "-c", program, "--data-dir", str(tmp_path / "new"), *arguments], 100, 80)
     screen.wait_for(r"Downloading train-images-idx3-ubyte.gz +[━╸]+")
     screen.wait_for("Epoch 1 done" if arguments else "ready")
     if arguments:
