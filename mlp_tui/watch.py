@@ -16,7 +16,7 @@ class WatchedRun(Session):
     """Stands where a Session stands, and tells what the run's log tells. It writes nothing, and trains nothing."""
 
     def __init__(self, folder: RunFolder) -> None:
-        super().__init__(TrainingConfig())
+        super().__init__(TrainingConfig(runs_dir=folder.path.parent))
         self.watched = folder
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:

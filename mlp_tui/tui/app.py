@@ -68,6 +68,9 @@ SLOW_SECONDS = {"mistakes": 2.0, "weights": 2.0}
 ROUTINE = {BatchFinished, EpochFinished, Mistakes, Predictions, DigitImages, Weights}
 """What may come many times a second, and is drawn when its panel's turn comes."""
 
+DRIVING = ("start", "pause", "go_on", "step", "epoch", "stop", "restart", "rate", "settings", "detach")
+"""What cannot be done to a run that is only looked at."""
+
 TALL = 36
 """Rows from which each panel gets a frame, and a notice a line of its own."""
 
@@ -194,17 +197,15 @@ class TrainingApp(App[None]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("chart", "cursor"):
+            return self.switcher.current == TABS[0]
         if self._watching:
-            return action not in (
-                "start", "pause", "go_on", "detach", "stop", "restart", "step", "epoch", "rate", "settings",
-            )  # fmt: skip
+            return action not in DRIVING
         match action:
             case "step" | "epoch":
                 return self.phase in ("ready", "paused")
             case "rate":
                 return self.phase in ("training", "paused")
-            case "chart" | "cursor":
-                return self.switcher.current == TABS[0]
             case "start":
                 return self.phase == "ready" or (self.phase == "loading" and not self._armed)
             case "pause":
@@ -269,9 +270,8 @@ class TrainingApp(App[None]):
             self.say("The next run takes the new settings: r starts it.")
 
     def action_compare(self) -> None:
-        current = self.session.folder.name if self.session.folder else ""
-        compared = self._compared
-        picker = RunPicker(self.session.config.runs_dir, current, compared, self.glyphs)
+        current = self.state.run.run if self.state.run else ""
+        picker = RunPicker(self.session.config.runs_dir, current, self._compared, self.glyphs)
         self.push_screen(picker, self._compare_with)
 
     def _compare_with(self, folder: RunFolder | None) -> None:
@@ -428,7 +428,6 @@ class TrainingApp(App[None]):
         if self.state.finished and RunFinished in kinds and not self._watching:
             self.enter(self.state.finished.reason)
             self.say(" ".join(outcome(self.state)))
-            self.summary.update("\n".join(self.summary_lines()))
             if self.state.finished.message:
                 self.notify_user(self.state.finished.message, error=True)
         self.draw(everything=self.phase not in ("training", "live") or not kinds <= ROUTINE)
@@ -457,7 +456,9 @@ class TrainingApp(App[None]):
         """Goes into a phase: the status and the footer's keys say so at once."""
         self.phase = phase
         self.header.show(self.state, phase)
-        self.screen_stack[0].set_class(self.state.finished is not None and bool(self.state.rows), "-finished")
+        lines = self.summary_lines()
+        self.summary.update("\n".join(lines))
+        self.screen_stack[0].set_class(bool(lines), "-finished")
         self.refresh_bindings()
 
     def summary_lines(self) -> list[str]:

@@ -40,7 +40,7 @@ table = Table("what", "median", "spread", "against", "median", "ratio", box=box.
 
 
 def row(what: str, ours: Sequence[float], unit: str, against: str = "", theirs: Sequence[float] = ()) -> None:
-    """A line of the table: medians, the spread of ours, and how many times theirs ours is."""
+    """A line of the table: medians, the spread of ours, and the median of the rounds' ratios."""
 
     def number(value: float) -> str:
         return f"{value:.2%}" if unit == "%" else f"{value:.4g} {unit}"
@@ -48,9 +48,9 @@ def row(what: str, ours: Sequence[float], unit: str, against: str = "", theirs: 
     median = statistics.median(ours)
     spread = f"{number(min(ours))} - {number(max(ours))}" if len(ours) > 1 else ""
     if theirs:
-        other = statistics.median(theirs)
-        ratio = f"{other / median:.1f} times less" if other > 3 * median else f"{median / other:.3f}"
-        table.add_row(what, number(median), spread, against, number(other), ratio)
+        times = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+        ratio = f"{1 / times:.1f} times less" if times < 1 / 3 else f"{times:.3f}"
+        table.add_row(what, number(median), spread, against, number(statistics.median(theirs)), ratio)
     else:
         table.add_row(what, number(median), spread, against)
 

@@ -76,9 +76,14 @@ class Program:
 
     def end(self) -> float:
         """Waits for the program's end; the most memory it had, in MB."""
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_maxrss / 1024
+        most = 0.0
+        while self._process.poll() is None:
+            # Not what `wait4` tells, which counts the process that this one was forked from.
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                status = Path(f"/proc/{self._process.pid}/status").read_text()
+                most = int(status.split("VmHWM:")[1].split()[0]) / 1024
+            time.sleep(0.02)
+        return most
 
     def kill(self) -> None:
         self._process.kill()
