@@ -207,7 +207,7 @@ async def test_the_settings_of_the_next_run_are_taken_at_once_while_nothing_is_t
 
 
 async def test_another_run_can_be_put_behind_this_one() -> None:
-    folder = RunFolder(Path("runs/mnist-20260101-120000"))
+    folder = RunFolder(Path("runs/mnist-20260101-110000"))
     folder.create(TrainingConfig().as_dict())
     log = EventLog(folder.events)
     events: list[Event] = [made_up.run_started(), made_up.batch(1, 469, 938, 0.7), made_up.result(1)]
