@@ -1,6 +1,7 @@
 """The form of the next run's settings: what may be typed, and what the keys do."""
 
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -185,8 +186,10 @@ async def test_the_setting_with_the_focus_is_always_in_view() -> None:
         assert app.form.fields[SETTINGS[-1].name].has_focus  # round and round
         for name in ("checkpoint_seconds", "epochs", "dataset"):
             app.form.fields[name].focus()
-            await pilot.pause()
-            assert app.form.grid.region.contains_region(app.form.fields[name].region), name
+            deadline = time.monotonic() + 5  # it scrolls there, and is not there at once
+            while not app.form.grid.region.contains_region(app.form.fields[name].region):
+                assert time.monotonic() < deadline, name
+                await pilot.pause(0.02)
             assert app.form.screen.region.contains_region(app.form.about.region)
 
 
