@@ -123,10 +123,10 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
         value, was = getattr(resumed.config, setting.name), getattr(own, setting.name)
         if value != was and setting.name not in may_change:
             option = setting.name.replace("_", "-")
-            raise UserError(
-                f"--{option} is {was} in the run {folder.name} and stays so: "
-                "a run that goes on can be given more --epochs, and nothing else."
-            )
+            why = "a run that goes on can be given more --epochs, and nothing else"
+            if setting.name == "epochs":
+                why = "the cycle of its learning rate ends there"
+            raise UserError(f"--{option} is {was} in the run {folder.name} and stays so: {why}.")
     return resumed
 
 

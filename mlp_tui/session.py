@@ -182,13 +182,15 @@ class Session:
         else:
             self.folder = folder = self._resume
             folder.lock()
+            # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
+            new_rate = folder.diverged() or self.config.learning_rate != folder.read_config().get("learning_rate")
             if folder.checkpoint.exists():
                 contents = checkpoint.load(folder.checkpoint, state.device)
                 state.load_state_dict(contents["training"])
                 folder.cut_log(contents["log_position"])
             else:
                 folder.cut_log(0)
-            if self.config.learning_rate != folder.read_config().get("learning_rate"):  # else as it was set by hand
+            if new_rate:
                 state.learning_rate = self.config.learning_rate
             yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
         if state.epoch >= self.config.epochs:

@@ -247,6 +247,41 @@ def test_settings_of_a_run_stay_as_they_are(mnist: Path) -> None:
     assert "--hidden-size is 100 in the run mnist-" in done.stderr
 
 
+def test_a_cycle_of_the_learning_rate_is_not_made_longer(mnist: Path) -> None:
+    run(Session(config(mnist, epochs=2, schedule="one-cycle")), end_of(1))
+    arguments = ["--no-ui", "--resume", "latest", "--epochs", 3]
+    done = subprocess.run(command(mnist, *arguments), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the cycle of its learning rate ends there" in done.stderr
+
+
+def test_a_cycle_goes_on_where_it_was(mnist: Path, each_batch: None) -> None:
+    straight = run(Session(config(mnist, epochs=2, schedule="one-cycle")))
+    session = Session(config(mnist, epochs=2, schedule="one-cycle"))
+    run(session, at(2, 100))
+    assert session.unfinished
+    resumed = run(Session(config(mnist, epochs=2, schedule="one-cycle"), session.unfinished))
+    rates = [
+        [(event.batch, event.learning_rate) for event in events if isinstance(event, BatchFinished)][-200:]
+        for events in (straight, resumed)
+    ]
+    assert rates[0] == rates[1]
+    assert isinstance(straight[-1], RunFinished) and isinstance(resumed[-1], RunFinished)
+    assert straight[-1].test_loss == resumed[-1].test_loss
+
+
+def test_a_rate_set_by_hand_that_led_nowhere_is_left(mnist: Path, each_batch: None) -> None:
+    session = Session(config(mnist, epochs=2))
+    for event in session.events(threading.Event()):
+        if end_of(1)(event):
+            session.set_learning_rate(1e18)
+    assert isinstance(event, RunFinished) and event.reason == "diverged"
+    events = run(Session(config(mnist, epochs=2), latest()))
+    rates = {event.learning_rate for event in events if isinstance(event, BatchFinished)}
+    assert rates == {0.01}
+    assert isinstance(events[-1], RunFinished) and events[-1].reason == "completed"
+
+
 @pytest.mark.parametrize("name", ["latest", "no-such-run"])
 def test_a_run_that_is_not_there_is_a_sentence(mnist: Path, name: str) -> None:
     done = subprocess.run(command(mnist, "--no-ui", "--resume", name), capture_output=True, text=True)
