@@ -103,7 +103,7 @@ def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
         optimizer.step()
     assert list(first.labels) == targets.tolist()
     assert first.loss == pytest.approx(loss.item(), abs=1e-4)
-    assert first.loss_after == pytest.approx(float(F.cross_entropy(model(inputs), targets)), abs=1e-3)
+    assert first.loss_after == pytest.approx(F.cross_entropy(model(inputs), targets).item(), abs=1e-3)
     assert first.logits[0] == pytest.approx(logits[0].tolist(), abs=1e-3)
     for name, parameter in model.named_parameters():
         place = first.parameters.index(name)
