@@ -472,12 +472,6 @@ class TrainingApp(App[None]):
         tab = self.switcher.current or TABS[0]
         if tab == "train":
             self.sparkline.show(state.history)
-            # Low screens have no line for a title above the digits.
-            classes = self.screen_stack[0].classes
-            low = "-low" in classes and not classes & {"-narrow", "-messages"}
-            self.tab_bar.note = str(self.grid.border_title) if low else ""
-        else:
-            self.tab_bar.note = ""
         if not everything and time.monotonic() < self._slow_due:
             return
         self._slow_due = time.monotonic() + SLOW_SECONDS.get(tab, 1.0)
@@ -486,11 +480,16 @@ class TrainingApp(App[None]):
         if tab == "weights":
             self._ask_for_weights()
         if tab in self.tabs:
+            self.tab_bar.note = ""
             self.tabs[tab].show(state)
             return
         self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.seams)
         self.grid.show(state.preview, state.predictions)
+        # Low screens have no line for a title above the digits.
+        classes = self.screen_stack[0].classes
+        low = "-low" in classes and not classes & {"-narrow", "-messages"}
+        self.tab_bar.note = str(self.grid.border_title) if low else ""
 
     def _ask_for_weights(self) -> None:
         """Has the hidden units told, where they were trained since the last time."""

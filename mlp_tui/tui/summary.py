@@ -1,11 +1,12 @@
 """What a run came to, in a few lines that stay."""
 
+import os
 from pathlib import Path
 
 from ..confusion import confused_words
 from .run_state import RunState
 
-ENDS = {"completed": "Done", "stopped": "Stopped", "diverged": "Diverged", "failed": "Failed"}
+ENDS = {"completed": "", "stopped": "Stopped: ", "diverged": "Diverged: ", "failed": "Failed: "}
 
 
 def summary(state: RunState, folder: Path | None) -> list[str]:
@@ -16,14 +17,14 @@ def summary(state: RunState, folder: Path | None) -> list[str]:
     epochs = f"{end.epochs} epoch{'s' * (end.epochs != 1)}"
     train_seconds = sum(row.train_seconds for row in state.rows)
     speed = state.run.train_size * len(state.rows) / max(train_seconds, 1e-9) if state.run else 0
-    lines = [f"{ENDS[end.reason]}: {epochs} in {clock(end.seconds)}, {speed:,.0f} images/s."]
+    lines = [f"{ENDS[end.reason]}{epochs} in {clock(end.seconds)}, {speed:,.0f} images/s"]
     if end.test_accuracy is not None and state.best is not None:
         best = f"best {state.best.test_accuracy:.2%} (epoch {state.best.epoch})"
         lines.append(f"Test accuracy {end.test_accuracy:.2%}, {best}.")
     if state.mistakes:
         lines.append(confused_words(state.mistakes.confusion))
     if folder and end.reason == "completed" and not end.message:
-        lines.append(f"Saved in {folder}")
+        lines.append(f"Saved in {min(str(folder), os.path.relpath(folder), key=len)}")
     return lines
 
 
