@@ -40,8 +40,13 @@ MOST_BATCHES = 20_000
 TAIL = 1 << 16
 """Bytes at the end of a log that are sure to hold its last event whole."""
 
-BATCH = to_json(BatchFinished(0, 0, 0, 0, 0, 0, 0, 0)).split(",")[0].encode()
-"""How the line of a batch begins."""
+
+def beginning(event: Event) -> bytes:
+    """How the line of an event of that kind begins in a log."""
+    return to_json(event).split(",")[0].encode()
+
+
+BATCH = beginning(BatchFinished(0, 0, 0, 0, 0, 0, 0, 0))
 
 
 class RunFolder:

@@ -9,6 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ..confusion import recall
 from .glyphs import UNICODE, Glyphs
 
 Cell = tuple[int, int]
@@ -136,9 +137,9 @@ class ConfusionMatrix(Widget):
             mark = ">" if cell == self._picked else "!" if cell == largest and count else ""
             texts.append(fitted(f"{mark}{count or self._glyphs.nothing}", width))
             kinds.append(self._kind(cell, self._confusion[largest[0]][largest[1]]))
-        recall = f"{100 * counts[label] / max(1, sum(counts)):{RECALL}.1f}"
+        share = f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"
         head = self._part(str(label).ljust(MARGIN), "aim" if self._picked and self._picked[0] == label else "head")
-        numbers = [head, *map(self._part, texts, kinds), Segment(recall)]
+        numbers = [head, *map(self._part, texts, kinds), Segment(share)]
         space = [Segment(" " * MARGIN), *(self._part(" " * width, kind) for kind in kinds)]
         return [numbers if line == (height - 1) // 2 else space for line in range(height)]
 

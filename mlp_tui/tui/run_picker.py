@@ -14,8 +14,8 @@ from textual.widgets import OptionList, Static
 
 from ..config import TrainingConfig
 from ..errors import UserError
-from ..events import BatchFinished, EpochFinished, Event, RunFinished, to_json
-from ..runs import BATCH, TAIL, RunFolder, parsed
+from ..events import BatchFinished, EpochFinished, Event, RunFinished
+from ..runs import BATCH, TAIL, RunFolder, beginning, parsed
 from .glyphs import ASCII, UNICODE, Glyphs
 from .run_state import Phase
 from .status_lines import STATUS
@@ -42,11 +42,6 @@ SAME_RESULT = {
 """Settings that say nothing of how a run learns, or that have a column of their own."""
 
 USUAL = TrainingConfig()
-
-
-def beginning(event: Event) -> bytes:
-    """How the line of an event of that kind begins in a log."""
-    return to_json(event).split(",")[0].encode()
 
 
 EPOCH = beginning(EpochFinished(0, 0, 0, 0, 0, 0, 0, 0))
