@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
     app = TrainingApp(session, options.on_hangup, options.ascii)
     app.run()
     code = app.return_code or 0
-    for line in app.summary_lines():
+    for line in app.summary_lines() if not app.detached else ():  # a run that goes on has not come to an end
         print(line)
     if app.detached and session.unfinished:
         pid = session.unfinished.go_on_detached()

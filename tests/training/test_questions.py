@@ -109,7 +109,7 @@ def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
         place = first.parameters.index(name)
         assert parameter.grad is not None
         assert first.gradient_norms[place] == pytest.approx(float(parameter.grad.norm()), rel=1e-2)
-        assert first.update_norms[place] == pytest.approx(float((parameter - before[name]).norm()), rel=1e-2)
+        assert first.update_norms[place] == pytest.approx((parameter - before[name]).norm().item(), rel=1e-2)
         assert first.weight_norms[place] == pytest.approx(float(before[name].norm()), rel=1e-4)
 
 
