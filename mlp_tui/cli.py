@@ -11,10 +11,10 @@ from tyro.conf import arg
 from . import __version__
 from .config import TrainingConfig
 from .errors import UserError
-from .headless import complain, run_headless
-from .runs import RunFolder
+from .headless.run import complain, run_headless
+from .runs.folder import RunFolder
+from .runs.watch import WatchedRun
 from .session import Session
-from .watch import WatchedRun
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def run(arguments: list[str]) -> int:
     for line in app.summary_lines() if not app.detached else ():  # a run that goes on has not come to an end
         print(line)
     if app.detached and session.unfinished:
-        pid = session.unfinished.go_on_detached()
+        pid = session.unfinished.resume_detached()
         print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")
         print(f"Watch it:      mlp-tui --watch {session.unfinished.path}")
         print(f"Stop it:       kill {pid}")

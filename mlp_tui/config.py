@@ -14,6 +14,9 @@ from .errors import UserError
 
 CACHE_DIR = platformdirs.user_cache_path("mlp-tui")
 
+PRINT_EVERY = 100
+"""Batches from one line of the notebook to the next: the first one, and every so many after it."""
+
 
 def default_data_dir() -> Path:
     """The folder named by `MLP_TUI_DATA_DIR`, or else the user's cache folder."""

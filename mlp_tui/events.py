@@ -170,9 +170,9 @@ class LearningRateChanged:
 
 @dataclass(frozen=True)
 class Saving:
-    """Whether the run can be saved: `trouble` says what could not be written, or nothing once it can again."""
+    """Whether the run can be saved: `error` says what could not be written, or nothing once it can again."""
 
-    trouble: str
+    error: str
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from .events import (
     RunFinished,
     Saving,
 )
-from .recorder import RunRecorder
-from .runs import RunFolder, new_run_name
+from .runs.folder import RunFolder, new_run_name
+from .runs.recorder import RunRecorder
 
 if TYPE_CHECKING:
     from .training.checkpoint import TrainingState
-    from .training.datasets import Dataset
+    from .training.data.datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +90,10 @@ class Session:
         self._recorder.record(changed)
         return changed
 
-    def lay_open(self) -> None:
+    def detail_next_step(self) -> None:
         """Has the next batch trained by itself, and a StepTaken told of it before its BatchFinished."""
         if self._state is not None:
-            self._state.lay_open = True
+            self._state.detail_next_step = True
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events; the last one is always a RunFinished, and no exception comes out.
@@ -106,7 +106,7 @@ class Session:
                 self._dataset = None
             self.config = self.next_config
         reason: Reason = "completed"
-        message = trouble = ""
+        message = unsaved = ""
         epoch: EpochFinished | None = None
         done_seconds = 0.0
         seconds = 0.0
@@ -123,9 +123,9 @@ class Session:
                         reason, message = "diverged", self._divergence(event)
                 if self._recorder:
                     self._recorder.record(event, sound=reason != "diverged")
-                    if self._recorder.trouble != trouble:
-                        trouble = self._recorder.trouble
-                        yield Saving(trouble)
+                    if self._recorder.error != unsaved:
+                        unsaved = self._recorder.error
+                        yield Saving(unsaved)
                 yield event
                 if reason == "diverged":
                     break
@@ -153,8 +153,8 @@ class Session:
             self._recorder.finish(end)
             if reason == "stopped" and self._recorder.saved:
                 self.unfinished = self.folder
-            if trouble := self._recorder.trouble:
-                end = dataclasses.replace(end, message=f"{message} The run could not be saved: {trouble}.".strip())
+            if unsaved := self._recorder.error:
+                end = dataclasses.replace(end, message=f"{message} The run could not be saved: {unsaved}.".strip())
             self._recorder.close(end)
             self._recorder = None
         if self.folder:
@@ -170,7 +170,7 @@ class Session:
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training import checkpoint
-        from .training.datasets import load_dataset
+        from .training.data.datasets import load_dataset
         from .training.fit import fit
 
         if self._dataset is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from mlp_tui.events import EpochFinished
-from mlp_tui.runs import RunFolder
+from mlp_tui.runs.folder import RunFolder
 
 from .terminal import Terminal
 

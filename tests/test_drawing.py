@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.session import Session
-from mlp_tui.training.strokes import draw_digits
+from mlp_tui.training.data.centring import centred
+from mlp_tui.training.data.strokes import draw_digits
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.tui.centring import centred
-from mlp_tui.tui.draw_tab import DrawTab
+from mlp_tui.tui.tabs.draw import DrawTab
 
 from .conftest import idx
-from .tui.test_draw_tab import Pixel, draw, tab_of
+from .tui.tabs.test_draw import Pixel, draw, tab_of
 
 DIGITS = (
     "50 21 03 06 28 59 78 85 72 50",

@@ -16,9 +16,9 @@ def modules_after(statement: str) -> set[str]:
     ("statement", "absent"),
     [
         ("import mlp_tui", {"torch", "torchvision", "textual"}),
-        ("import mlp_tui.cli, mlp_tui.session, mlp_tui.headless", {"torch", "torchvision", "textual"}),
+        ("import mlp_tui.cli, mlp_tui.session, mlp_tui.headless.run", {"torch", "torchvision", "textual"}),
         ("import mlp_tui.tui.app", {"torch", "torchvision"}),
-        ("import mlp_tui.training.fit, mlp_tui.training.strokes", {"textual", "plotext", "torchvision"}),
+        ("import mlp_tui.training.fit, mlp_tui.training.data.strokes", {"textual", "plotext", "torchvision"}),
     ],
 )
 def test_a_room_does_not_bring_in_what_belongs_to_another(statement: str, absent: set[str]) -> None:

@@ -35,7 +35,7 @@ class TrainingState:
         self.shuffle_state = self.shuffle.get_state()
         self.epoch = 0
         self.totals = Totals()
-        self.lay_open = False
+        self.detail_next_step = False
         """Whether the next step is to be told in all its parts."""
 
     @property

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ..config import TrainingConfig
+from ..config import PRINT_EVERY, TrainingConfig
 from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
-from .by_hand import steps_by_hand
 from .checkpoint import TrainingState
-from .datasets import Batches, Dataset, normalise
+from .data.datasets import Batches, Dataset, normalise
 from .device import choose_threads, describe
-from .graph import GraphedSteps
-from .loops import LANDMARK, Steps, take_steps, test, train
-from .questions import copied, examine, laid_open, weights
+from .loops import Steps, take_steps, test, train
+from .questions import copied, examine, step_details, weights
+from .steps.by_hand import steps_by_hand
+from .steps.graph import GraphedSteps
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
@@ -70,21 +70,21 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     weights_due = time.monotonic() + WEIGHTS_SECONDS
 
     def interval() -> float:
-        return 0.0 if state.lay_open else EVENT_SECONDS
+        return 0.0 if state.detail_next_step else EVENT_SECONDS
 
     while state.epoch < config.epochs:
         totals = state.totals
         train_loader.skip = totals.batches
         batches = train(model, train_loader, loss_fn, state.optimizer, state.epoch, totals, steps, interval)
         while True:
-            before = copied(model) if state.lay_open else None
+            before = copied(model) if state.detail_next_step else None
             if (batch := next(batches, None)) is None:
                 break
             if before is not None and train_loader.under_way is not None:
-                state.lay_open = False
-                yield laid_open(state, dataset.train, train_loader.under_way.rows.cpu(), before)
+                state.detail_next_step = False
+                yield step_details(state, dataset.train, train_loader.under_way.rows.cpu(), before)
             yield batch
-            if batch.batch % LANDMARK == 1 or batch.batch == batch.batches:
+            if batch.batch % PRINT_EVERY == 1 or batch.batch == batch.batches:
                 yield predict(model, examples)
         started = time.perf_counter()
         result = test(model, test_loader, loss_fn, epoch=state.epoch)

@@ -9,10 +9,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 import torch
 from torch import Tensor, nn, optim
 
+from ..config import PRINT_EVERY
 from ..events import BatchFinished
-
-LANDMARK = 100
-"""Batches from one line of the notebook to the next: an event comes after the first, and after every so many more."""
 
 
 class Loader(Iterable[tuple[Tensor, Tensor]], Sized, Protocol):
@@ -102,8 +100,8 @@ def train(
     started = time.perf_counter()
     batches = iter(train_loader)
     while totals.batches < count:
-        landmark = LANDMARK - (totals.batches - 1) % LANDMARK
-        at_once = min(at_once, landmark, count - totals.batches)
+        to_line = PRINT_EVERY - (totals.batches - 1) % PRINT_EVERY
+        at_once = min(at_once, to_line, count - totals.batches)
         stepped = steps(model, batches, at_once, loss_fn, optimizer)
 
         losses = stepped.losses.tolist()  # waits for the device

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..events import DigitImages, Drawing, Mistakes, StepTaken, Weights
 from .checkpoint import TrainingState
-from .datasets import SIDE, Digits, normalise
+from .data.datasets import SIDE, Digits, normalise
 from .loops import TestResult
 
 NAMED = 10
@@ -55,7 +55,7 @@ def copied(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def laid_open(state: TrainingState, digits: Digits, rows: Tensor, before: dict[str, Tensor]) -> StepTaken:
+def step_details(state: TrainingState, digits: Digits, rows: Tensor, before: dict[str, Tensor]) -> StepTaken:
     """What the last step did: it was taken on those rows of `digits`, from the parameters `before`."""
     model, pixels, labels = state.model, digits.images[rows], digits.labels[rows]
     inputs, targets = normalise(pixels.to(state.device)), labels.to(state.device)

@@ -18,7 +18,6 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Print
 from textual.widgets import ContentSwitcher, Static
 
-from ..characters import can_show_blocks
 from ..config import TrainingConfig
 from ..events import (
     BatchFinished,
@@ -35,32 +34,33 @@ from ..events import (
     StepTaken,
     Weights,
 )
-from ..runs import RunFolder
+from ..headless.characters import can_show_blocks
+from ..runs.folder import RunFolder
+from ..runs.watch import WatchedRun
 from ..session import Session
-from ..watch import WatchedRun
-from .accuracy_table import AccuracyTable
-from .dialogs import KeysScreen, QuitScreen
-from .digit_grid import DigitGrid
-from .digits_tab import DigitsTab
-from .draw_tab import DrawTab
-from .glyphs import ASCII, UNICODE
-from .key_line import KeyLine
-from .loss_chart import LossChart
-from .loss_sparkline import LossSparkline
-from .message_log import MessageLog
-from .mistakes_tab import MistakesTab
-from .panel import panel
-from .run_picker import RunPicker, loss_curve
+from .pictures.glyphs import ASCII, UNICODE
 from .run_state import Phase, RunState
-from .settings_form import SettingsScreen
-from .status_lines import ProgressLine, RunHeader, outcome
-from .step_screen import StepScreen
+from .screens.dialogs import KeysScreen, QuitScreen
+from .screens.runs import RunPicker, loss_curve
+from .screens.settings import SettingsScreen
+from .screens.step import StepScreen
 from .summary import summary
-from .tab import Tab
-from .tab_bar import TABS, TabBar
+from .tabs.digits import DigitsTab
+from .tabs.draw import DrawTab
+from .tabs.mistakes import MistakesTab
+from .tabs.tab import Tab
+from .tabs.weights import WeightsTab
 from .themes import DARK, LIGHT
-from .weights_tab import WeightsTab
-from .worker import Told, TrainingWorker
+from .widgets.accuracy_table import AccuracyTable
+from .widgets.digit_grid import DigitGrid
+from .widgets.key_line import KeyLine
+from .widgets.loss_chart import LossChart
+from .widgets.loss_sparkline import LossSparkline
+from .widgets.message_log import MessageLog
+from .widgets.panel import panel
+from .widgets.status_lines import ProgressLine, RunHeader, outcome
+from .widgets.tab_bar import TABS, TabBar
+from .worker import Emitted, TrainingWorker
 
 SLOW_SECONDS = {"mistakes": 2.0, "weights": 2.0}
 """Time between two drawings of the panels that cost most, while training runs; of the other tabs' 1 second."""
@@ -243,7 +243,7 @@ class TrainingApp(App[None]):
         if not isinstance(self.screen, StepScreen):
             self.push_screen(StepScreen(self.glyphs, self._shades))
         self.enter("paused")
-        self.worker.ask("step", self.session.lay_open)
+        self.worker.ask("step", self.session.detail_next_step)
         self.worker.go_on(until=BatchFinished)
 
     def action_epoch(self) -> None:
@@ -392,12 +392,12 @@ class TrainingApp(App[None]):
         self.worker.join(10)
         time.sleep(patience)
         if number == signal.SIGHUP and self._on_hangup == "detach" and self.session.unfinished:
-            self.session.unfinished.go_on_detached()
+            self.session.unfinished.resume_detached()
         os._exit(128 + number)
 
     # What the training tells
 
-    def on_told(self, message: Told) -> None:
+    def on_emitted(self, message: Emitted) -> None:
         if not self.screen_stack:
             return  # the app is on its way out, and there is nothing left to draw on
         kinds: set[type[Event]] = set()
@@ -422,9 +422,9 @@ class TrainingApp(App[None]):
         if kinds & {RunStarted, Past} and self.state.run:
             self.notify_user(self.state.run.notice)
         if Saving in kinds and not self.state.finished:
-            trouble, run = self.state.trouble, self.state.run
+            error, run = self.state.error, self.state.run
             usual = run.notice if run else ""
-            self.notify_user(f"The run cannot be saved: {trouble}." if trouble else usual, error=bool(trouble))
+            self.notify_user(f"The run cannot be saved: {error}." if error else usual, error=bool(error))
         if self.state.finished and RunFinished in kinds and not self._watching:
             self.enter(self.state.finished.reason)
             self.say(" ".join(outcome(self.state)))
@@ -484,7 +484,7 @@ class TrainingApp(App[None]):
             self.tabs[tab].show(state)
             return
         self.chart.show(state)
-        self.table.show(state.rows, state.epochs, state.seams)
+        self.table.show(state.rows, state.epochs, state.resume_points)
         self.grid.show(state.preview, state.predictions)
         # Low screens have no line for a title above the digits.
         classes = self.screen_stack[0].classes

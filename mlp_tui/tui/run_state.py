@@ -30,7 +30,7 @@ Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping",
 RECENT = 200
 """The last batches whose losses are kept one by one."""
 
-LOOKS = 96
+MOST_SNAPSHOTS = 96
 """Past predictions of the examples that are kept."""
 
 
@@ -49,15 +49,15 @@ class RunState:
         self.recent: deque[tuple[int, float]] = deque(maxlen=RECENT)
         """The losses of the last batches, each with its number in the run, from 1."""
         self.watched: Watched | None = None
-        self.seams: list[float] = []
+        self.resume_points: list[float] = []
         """Where the run was resumed, in epochs."""
         self.learning_rate = 0.0
         """What the last batch was trained with, or the next one will be."""
         self.changes: list[LearningRateChanged] = []
-        self.looks: list[tuple[float, Predictions]] = []
+        self.prediction_snapshots: list[tuple[float, Predictions]] = []
         """The predictions so far, each with the epochs trained until then; every second one once there are many."""
-        self._looks = 0
-        self._look_step = 1
+        self._snapshots_seen = 0
+        self._snapshot_step = 1
         self.mistakes: Mistakes | None = None
         self.errors: deque[tuple[int, int]] = deque(maxlen=2)
         """The epoch and the number of errors of the last two tests."""
@@ -66,7 +66,7 @@ class RunState:
         self.weights: Weights | None = None
         self.step: StepTaken | None = None
         self.drawing: Drawing | None = None
-        self.trouble = ""
+        self.error = ""
         """What could not be saved and why, or nothing."""
 
     def add(self, event: Event) -> None:
@@ -81,12 +81,12 @@ class RunState:
                     self.recent.append((number, loss))
             case Predictions():
                 self.predictions = event
-                if self._looks % self._look_step == 0:
-                    self.looks.append((self.trained, event))
-                if len(self.looks) > LOOKS:
-                    del self.looks[1::2]
-                    self._look_step *= 2
-                self._looks += 1
+                if self._snapshots_seen % self._snapshot_step == 0:
+                    self.prediction_snapshots.append((self.trained, event))
+                if len(self.prediction_snapshots) > MOST_SNAPSHOTS:
+                    del self.prediction_snapshots[1::2]
+                    self._snapshot_step *= 2
+                self._snapshots_seen += 1
             case Mistakes():
                 self.mistakes = event
                 total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
@@ -113,11 +113,11 @@ class RunState:
                 if not event.resumed_from:
                     self.learning_rate = event.config["learning_rate"]
                 if event.resumed_from and self.batch:
-                    self.seams.append(self.trained)
+                    self.resume_points.append(self.trained)
             case Watched():
                 self.watched = event
             case Saving():
-                self.trouble = event.trouble
+                self.error = event.error
             case Past():
                 for past in event.events:
                     self.add(past)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..confusion import confused_words
+from ..headless.confusion import confused_words
 from .run_state import RunState
 
 ENDS = {"completed": "", "stopped": "Stopped: ", "diverged": "Diverged: ", "failed": "Failed: "}

@@ -33,7 +33,7 @@ Question = Callable[[], Event | None]
 log = logging.getLogger(__name__)
 
 
-class Told(Message):
+class Emitted(Message):
     """What training told since the message before, in order; and whether it is held now."""
 
     def __init__(self, events: tuple[Event, ...], held: bool = False) -> None:
@@ -131,7 +131,7 @@ class TrainingWorker:
         def flush(held: bool = False) -> None:
             nonlocal due
             if waiting:
-                self._post(Told(tuple(waiting), held))
+                self._post(Emitted(tuple(waiting), held))
                 waiting.clear()
             due = time.monotonic() + POST_SECONDS
 
@@ -159,7 +159,7 @@ class TrainingWorker:
                 self._wake.wait_for(lambda: done() or self._questions)
                 if not self._questions:
                     return
-            self._post(Told(tuple(self._answers()), held=True))
+            self._post(Emitted(tuple(self._answers()), held=True))
 
     def _answers(self) -> list[Event]:
         with self._wake:

@@ -19,13 +19,13 @@ from torch import nn, optim
 from mlp_tui.config import TrainingConfig, default_data_dir
 from mlp_tui.events import BatchFinished, EpochFinished
 from mlp_tui.session import Session
-from mlp_tui.training.by_hand import linear
-from mlp_tui.training.datasets import SYNTHETIC_SEED, Batches, Dataset, Digits, read_split
+from mlp_tui.training.data.datasets import SYNTHETIC_SEED, Batches, Dataset, Digits, read_split
+from mlp_tui.training.data.strokes import draw_digits
 from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
-from mlp_tui.training.strokes import draw_digits
-from mlp_tui.tui.tab_bar import TABS
+from mlp_tui.training.steps.by_hand import linear
+from mlp_tui.tui.widgets.tab_bar import TABS
 
 from .measure import Program, epoch_of, result_of, seconds, side_by_side
 from .notebook import notebook_epoch

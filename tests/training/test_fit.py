@@ -7,7 +7,7 @@ from statistics import mean
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import EpochFinished, Event, Predictions, Preview
 from mlp_tui.training.checkpoint import TrainingState
-from mlp_tui.training.datasets import Dataset, read_split
+from mlp_tui.training.data.datasets import Dataset, read_split
 from mlp_tui.training.fit import fit
 
 NOTEBOOK_ACCURACY = 0.948
@@ -40,8 +40,8 @@ def test_the_examples_are_the_notebooks_and_the_model_learns_to_read_them(mnist_
     assert preview.indices == tuple(range(1000, 1020))
     assert preview.labels == (9, 0, 2, 5, 1, 9, 7, 8, 1, 0, 4, 1, 7, 9, 6, 4, 2, 6, 8, 1)
     assert preview.pixels[3] == dataset.test.images[1003].numpy().tobytes()
-    looks = [event for event in events if isinstance(event, Predictions)]
-    assert len(looks) == 1 + 10 + 1  # before the first batch, as often as the notebook prints, at the end
-    right = [sum(a == b for a, b in zip(look.predictions, preview.labels, strict=True)) for look in looks]
+    snapshots = [event for event in events if isinstance(event, Predictions)]
+    assert len(snapshots) == 1 + 10 + 1  # before the first batch, as often as the notebook prints, at the end
+    right = [sum(a == b for a, b in zip(look.predictions, preview.labels, strict=True)) for look in snapshots]
     assert right[0] < 10 < 17 <= right[-1]
-    assert all(abs(sum(row) - 1) < 1e-5 for row in looks[-1].probabilities)
+    assert all(abs(sum(row) - 1) < 1e-5 for row in snapshots[-1].probabilities)

@@ -12,7 +12,7 @@ from mlp_tui.config import TrainingConfig
 from mlp_tui.events import BatchFinished, DigitImages, Event, LearningRateChanged, Mistakes, StepTaken, Weights
 from mlp_tui.session import Session
 from mlp_tui.training.checkpoint import TrainingState
-from mlp_tui.training.datasets import Batches, normalise
+from mlp_tui.training.data.datasets import Batches, normalise
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.questions import NAMED, examine, read_drawing, weights
 
@@ -78,7 +78,7 @@ def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
     for event in session.events(threading.Event()):
         events.append(event)
         if isinstance(event, BatchFinished) and event.batch in (1, 2):
-            session.lay_open()
+            session.detail_next_step()
     first, second = (event for event in events if isinstance(event, StepTaken))
     assert (first.batch, second.batch) == (2, 3)
     after = events[events.index(first) + 1]
@@ -119,7 +119,7 @@ def test_laying_steps_open_changes_nothing_of_the_training(small_mnist: Path) ->
         session = Session(TrainingConfig(epochs=2, data_dir=small_mnist, device="cpu"))
         for event in session.events(threading.Event()):
             if open_all and isinstance(event, BatchFinished):
-                session.lay_open()
+                session.detail_next_step()
         ends.append(event)
     assert ends[0].test_loss == ends[1].test_loss  # type: ignore[union-attr]
 

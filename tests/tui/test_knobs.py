@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import Event, LearningRateChanged, RunFinished
-from mlp_tui.runs import EventLog, RunFolder
+from mlp_tui.runs.folder import EventLog, RunFolder
 from mlp_tui.tui.app import next_rate
-from mlp_tui.tui.step_screen import StepScreen
-from mlp_tui.tui.tab_bar import TABS
+from mlp_tui.tui.screens.step import StepScreen
+from mlp_tui.tui.widgets.tab_bar import TABS
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -45,7 +45,7 @@ class Obedient(MadeUpSession):
                 yield RunFinished("stopped", epoch, None, None, 0.1)
                 return
 
-    def lay_open(self) -> None:
+    def detail_next_step(self) -> None:
         self.open = True
 
     def set_learning_rate(self, rate: float) -> Event | None:

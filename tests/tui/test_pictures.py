@@ -13,9 +13,9 @@ import pytest
 from textual.pilot import Pilot
 
 from mlp_tui.events import Event, LearningRateChanged, Past, RunFinished, Watched
-from mlp_tui.runs import RunFolder
+from mlp_tui.runs.folder import RunFolder
+from mlp_tui.runs.watch import WatchedRun
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.watch import WatchedRun
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -144,7 +144,7 @@ class Opened(MadeUpSession):
     def __init__(self) -> None:
         super().__init__([*made_up.opening(), made_up.step_taken(), made_up.batch(1, 1, 938, 0.5)], hold=True)
 
-    def lay_open(self) -> None:
+    def detail_next_step(self) -> None:
         pass
 
 

@@ -1,0 +1,1 @@
+"""Pixels, weights and numbers as characters."""

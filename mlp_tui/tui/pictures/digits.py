@@ -1,0 +1,64 @@
+"""Pictures of 28x28 pixels in coloured characters, and the colour maps that they are drawn in."""
+
+from functools import cache
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+
+from ...headless.characters import in_quadrants, in_ramp, in_shaded_quadrants
+from .glyphs import ASCII, Glyphs
+
+VIRIDIS = (
+    (68, 1, 84), (71, 19, 101), (72, 36, 117), (70, 52, 128), (65, 68, 135), (59, 82, 139), (53, 95, 141),
+    (47, 108, 142), (42, 120, 142), (37, 132, 142), (33, 145, 140), (30, 156, 137), (34, 168, 132),
+    (47, 180, 124), (68, 191, 112), (94, 201, 98), (122, 209, 81), (155, 217, 60), (189, 223, 38),
+    (223, 227, 24), (253, 231, 37),
+)  # fmt: skip
+"""matplotlib's default colour map, dark to bright: what the notebook draws its digits in."""
+
+
+DIVERGING = {
+    True: (
+        (175, 215, 255), (95, 175, 255), (0, 135, 215), (0, 95, 135),
+        (38, 38, 38),
+        (135, 95, 0), (215, 135, 0), (255, 175, 95), (255, 215, 175),
+    ),
+    False: (
+        (0, 0, 135), (0, 95, 215), (95, 175, 255), (175, 215, 255),
+        (228, 228, 228),
+        (255, 215, 175), (255, 175, 95), (215, 95, 0), (135, 0, 0),
+    ),
+}  # fmt: skip
+"""Blue for negative, orange for positive, neutral for zero: on a dark background, and on a light one."""
+
+DEGREES = 4
+"""The degrees of a diverging map on either side of zero."""
+
+
+@cache
+def viridis(value: int) -> Color:
+    """The colour of a brightness, 0-255."""
+    return Color.from_rgb(*VIRIDIS[round(value / 255 * (len(VIRIDIS) - 1))])
+
+
+@cache
+def diverging(degree: int, dark: bool) -> Color:
+    """The colour of a degree from -4 to 4, on a dark background or on a light one."""
+    return Color.from_rgb(*DIVERGING[dark][degree + DEGREES])
+
+
+@cache
+def shades(bright: int, dark: int) -> Style:
+    return Style(color=viridis(bright), bgcolor=viridis(dark))
+
+
+def picture(pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool) -> list[list[Segment]]:
+    """An image of 28x28 bytes as `height` rows of segments, `width` cells each; without `colour` in no style."""
+    if colour:
+        return [
+            list(Segment.simplify(Segment(character, shades(*levels)) for character, *levels in row))
+            for row in in_shaded_quadrants(pixels, width, height)
+        ]
+    draw = in_ramp if glyphs is ASCII else in_quadrants
+    return [[Segment(line)] for line in draw(pixels, width, height)]

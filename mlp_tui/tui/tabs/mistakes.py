@@ -1,0 +1,117 @@
+"""What the last test got wrong: the confusion matrix, and the digits behind it."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from ...events import Mistakes
+from ..pictures.glyphs import UNICODE, Glyphs
+from ..run_state import RunState
+from ..widgets.confusion_matrix import Cell, ConfusionMatrix, worst
+from ..widgets.mistake_gallery import MistakeGallery
+from ..widgets.panel import panel, retitle
+from .tab import Tab
+
+EMPTY = "The confusion matrix appears after the first test."
+
+
+class MistakesTab(Tab):
+    """The confusion matrix beside the gallery of mistakes, all of them or those of the cell picked."""
+
+    DEFAULT_CSS = """
+    MistakesTab {
+        layout: horizontal;
+        & > .mistakes-tab--empty { color: $text-muted; }
+    }
+    """
+    COMPONENT_CLASSES = {"mistakes-tab--empty"}
+    BINDINGS = [
+        Binding("left", "move(0, -1)", "Pick", key_display="arrows", tooltip="pick a cell of the confusion matrix"),
+        Binding("right", "move(0, 1)", show=False),
+        Binding("up", "move(-1, 0)", show=False),
+        Binding("down", "move(1, 0)", show=False),
+        Binding("escape", "show_all", "All", key_display="esc", tooltip="show the mistakes of all cells again"),
+    ]
+
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
+        super().__init__(glyphs, colour, id=id)
+        self.matrix = panel(ConfusionMatrix(glyphs, colour), "")
+        self.gallery = panel(MistakeGallery(glyphs, colour), "")
+        self.matrix.display = self.gallery.display = False
+        self._mistakes: Mistakes | None = None
+        self.picked: Cell | None = None
+        """The cell whose mistakes are on show; none: those of all."""
+
+    def compose(self) -> ComposeResult:
+        yield self.matrix
+        yield self.gallery
+
+    def show(self, state: RunState) -> None:
+        self._state = state
+        before, self._mistakes = self._mistakes, state.mistakes
+        if self._mistakes is not before:
+            self._draw()
+        if (self._mistakes is None) != (before is None):
+            self.refresh_bindings()
+
+    def render(self) -> Text:
+        if self._mistakes:
+            return Text()
+        return Text(EMPTY, self.get_component_rich_style("mistakes-tab--empty"))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "move":
+                return self._mistakes is not None
+            case "show_all":
+                return self.picked is not None
+        return True
+
+    def action_move(self, down: int, across: int) -> None:
+        """Moves to a cell beside the one picked; from none, to the largest mistake."""
+        if self._mistakes is None:
+            return
+        if self.picked is None:
+            self.pick(worst(self._mistakes.confusion))
+        else:
+            label, prediction = self.picked
+            self.pick((max(0, min(9, label + down)), max(0, min(9, prediction + across))))
+
+    def action_show_all(self) -> None:
+        self.pick(None)
+
+    def on_confusion_matrix_picked(self, message: ConfusionMatrix.Picked) -> None:
+        self.pick(message.cell)
+
+    def pick(self, cell: Cell | None) -> None:
+        """Shows the mistakes of that cell; none: of all."""
+        if cell == self.picked:
+            return
+        before, self.picked = self.picked, cell
+        self._draw()
+        if (cell is None) != (before is None):
+            self.refresh_bindings()
+
+    def _draw(self) -> None:
+        mistakes = self._mistakes
+        self.matrix.display = self.gallery.display = mistakes is not None
+        if mistakes:
+            self.matrix.show(mistakes.confusion, self.picked)
+            self.gallery.show(mistakes, self._state.images, self.picked)
+            retitle(self.matrix, errors(self._state.errors))
+        self.refresh()
+
+
+def errors(tests: Sequence[tuple[int, int]]) -> str:
+    """How many errors the last of these tests found, and how many more or fewer than the one before."""
+    *before, (epoch, count) = tests
+    text = f"Epoch {epoch}: {count:,} error{'s' * (count != 1)}"
+    # A run that goes on from before tells an epoch again.
+    if not before or before[0][0] >= epoch:
+        return text
+    change = count - before[0][1]
+    if not change:
+        return f"{text}, as many as before"
+    return f"{text}, {abs(change):,} {'more' if change > 0 else 'fewer'} than before"
