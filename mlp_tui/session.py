@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Session:
+class Session(EventSource):
     """Runs the settings as often as `events` is called, from the same initial weights each time.
 
     With `resume`, the first call goes on with that run.
@@ -54,8 +54,7 @@ class Session:
         """Whether the next run goes on with one that was broken off."""
         return self._resume is not None
 
-    def go_on(self) -> None:
-        """Makes the next call of `events` go on with the run that was stopped."""
+    def resume_next(self) -> None:
         self._resume = self.unfinished
 
     # Questions to the model, for the thread that trains, between two events
@@ -76,19 +75,13 @@ class Session:
 
         return weights(self._state, self._dataset.test)
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate as it is set: with a schedule, what that takes its share of."""
-        return self._state.learning_rate if self._state else self.config.learning_rate
-
-    def set_learning_rate(self, rate: float) -> Event | None:
-        """Trains on at another learning rate, which the run's log and its checkpoints keep."""
+    def change_learning_rate(self, direction: int) -> Event | None:
         if self._state is None or self._recorder is None:
             return None
-        self._state.learning_rate = rate
-        changed = LearningRateChanged(self._state.epoch + 1, self._state.totals.batches, rate)
-        self._recorder.record(changed)
-        return changed
+        from .training.schedule import next_rate
+
+        self._state.learning_rate = rate = next_rate(self._state.learning_rate, direction)
+        return self._emit(LearningRateChanged(self._state.epoch + 1, self._state.totals.batches, rate))
 
     def detail_next_step(self) -> None:
         """Has the next batch trained by itself, and a StepTaken told of it before its BatchFinished."""

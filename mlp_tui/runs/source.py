@@ -1,0 +1,58 @@
+"""EventSource: what a front end asks of a run, whether it is trained here or only watched."""
+
+import threading
+from collections.abc import Generator
+from typing import Protocol
+
+from ..config import TrainingConfig
+from ..events import Event
+from .folder import RunFolder
+
+
+class EventSource(Protocol):
+    """A run's events, and what can be asked of it between two of them.
+
+    There are two: `Session` trains, `WatchedRun` reads the log of a run that another process trains. What the
+    second cannot do stays as it is written here: it does nothing and answers None.
+    """
+
+    config: TrainingConfig
+    next_config: TrainingConfig
+    """The settings of the next run, where it is a new one."""
+    folder: RunFolder | None = None
+    """The folder of the run under way, or of the last one."""
+    unfinished: RunFolder | None = None
+    """The folder of the last run, where it is saved and can be resumed."""
+    trains: bool = False
+    """Whether the run is trained here, so that it can be paused, stopped and started anew."""
+    resumes: bool = False
+    """Whether the next run is one that was broken off."""
+    unsaved: bool = False
+    """Whether there are steps of training that no checkpoint holds yet: the process must not end now."""
+
+    def events(self, stop: threading.Event) -> Generator[Event, None, None]:
+        """A run's events; the last one is always a RunFinished, and no exception comes out.
+
+        Once `stop` is set, by any thread, the run ends at its next event.
+        """
+        ...
+
+    def resume_next(self) -> None:
+        """Makes the next call of `events` resume the run that was stopped."""
+
+    # The rest is for the thread that pulls the events, between two of them.
+
+    def read_drawing(self, pixels: bytes) -> Event | None:
+        """What the model makes of 28x28 bytes, ink bright; None where there is no model yet."""
+        return None
+
+    def weights(self) -> Event | None:
+        """The hidden units as they are now; None where there is no model yet."""
+        return None
+
+    def change_learning_rate(self, direction: int) -> Event | None:
+        """Trains on at the next larger (1) or smaller (-1) learning rate of 1, 2 and 5 times a power of ten."""
+        return None
+
+    def detail_next_step(self) -> None:
+        """Has the next batch trained by itself, and a StepTaken emitted before its BatchFinished."""
