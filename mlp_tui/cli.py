@@ -13,6 +13,7 @@ from .config import TrainingConfig
 from .errors import UserError
 from .headless.run import complain, run_headless
 from .runs.folder import RunFolder
+from .runs.source import EventSource
 from .runs.watch import WatchedRun
 from .session import Session
 
@@ -24,9 +25,9 @@ class Options:
     config: Annotated[TrainingConfig, arg(name="")]
     no_ui: Annotated[bool, arg(help="Train without the dashboard: the notebook's lines on standard output.")] = False
     json: Annotated[bool, arg(help="With --no-ui: one event a line, as JSON.")] = False
-    resume: Annotated[str | None, arg(help="Go on with a run: its folder, its name, or latest.", metavar="RUN")] = None
+    resume: Annotated[str | None, arg(help="Resume a run: its folder, its name, or latest.", metavar="RUN")] = None
     watch: Annotated[
-        str | None, arg(help="Look at a run that another process trains, or that is over.", metavar="RUN")
+        str | None, arg(help="Watch a run that another process trains, or that is over.", metavar="RUN")
     ] = None
     on_hangup: Annotated[
         Literal["detach", "stop"],
@@ -43,53 +44,77 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Does what the arguments say, and returns the exit code. Raises SystemExit as tyro does."""
+    open_streams()
     try:
+        if sys.platform == "win32":
+            raise UserError("It runs on Linux and macOS, and on Windows under WSL: install and start it there.")
         options = parse(arguments)
         if options.version:
             print(f"mlp-tui {__version__}")
             return 0
-        if options.json and not options.no_ui:
-            raise UserError("--json is for the headless mode: add --no-ui.")
-        if not options.no_ui and not has_terminal():
-            raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
-        if options.watch and (options.no_ui or options.resume):
-            raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
-        folder = None
-        if options.watch:
-            session: Session = WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
-        elif options.resume:
-            folder = RunFolder.find(options.config.runs_dir, options.resume)
-            options = parse_resumed(arguments, folder)
+        source = choose_source(options, arguments)
     except UserError as error:
         complain(str(error))
         return 2
-    if folder:
+    if isinstance(source, Session) and source.folder_to_resume:
         try:
-            folder.take_over()
+            source.folder_to_resume.lock.take_over()
         except UserError as error:
             complain(str(error))
             return 1
-    if not options.watch:
-        session = Session(options.config, folder)
     if options.no_ui:
-        return run_headless(session, options.json, options.on_hangup, options.ascii)
+        return run_headless(source, options.json, options.on_hangup, options.ascii)
+    return run_dashboard(source, options)
+
+
+def open_streams() -> None:
+    """Gives a standard stream that was closed (`>&-`) somewhere to go, before a file of ours gets its number."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        complain("Standard output is closed: send it to a file, or to /dev/null.")
+        raise SystemExit(2)
+
+
+def choose_source(options: Options, arguments: list[str]) -> EventSource:
+    """The run that the options ask for. Raises UserError where they do not go together, or there is no such run."""
+    if options.json and not options.no_ui:
+        raise UserError("--json is for the headless mode: add --no-ui.")
+    if not options.no_ui and not has_terminal():
+        raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
+    if options.watch and (options.no_ui or options.resume):
+        raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
+    if options.watch:
+        return WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
+    if options.resume:
+        folder = RunFolder.find(options.config.runs_dir, options.resume)
+        return Session(parse_resumed(arguments, folder).config, folder)
+    return Session(options.config)
+
+
+def run_dashboard(source: EventSource, options: Options) -> int:
+    """Shows the dashboard until it is left, says what became of the run, and returns the exit code."""
     from .tui.app import TrainingApp
 
-    app = TrainingApp(session, options.on_hangup, options.ascii)
+    app = TrainingApp(source, options.on_hangup, options.ascii)
     app.run()
+    while source.unsaved and not app.worker.join(0.1):  # a save is under way, however the app came to its end
+        pass
     code = app.return_code or 0
     for line in app.summary_lines() if not app.detached else ():  # a run that goes on has not come to an end
         print(line)
-    if app.detached and session.unfinished:
-        pid = session.unfinished.resume_detached()
-        print(f"Return to it:  mlp-tui --resume {session.unfinished.path}")
-        print(f"Watch it:      mlp-tui --watch {session.unfinished.path}")
+    if app.detached and source.unfinished:
+        pid = source.unfinished.resume_detached()
+        print(f"Return to it:  mlp-tui --resume {source.unfinished.path}")
+        print(f"Watch it:      mlp-tui --watch {source.unfinished.path}")
         print(f"Stop it:       kill {pid}")
     elif app.detached:
         complain("The run could not be saved, so it does not go on.")
         code = 1
-    elif session.unfinished:
-        print(f"The run is saved. Go on with it: mlp-tui --resume {session.unfinished.path}")
+    elif source.unfinished:
+        print(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}")
     if not app.worker.join(0):
         # The thread is stuck in a call that cannot be broken off: leave without it.
         sys.stdout.flush()
@@ -114,7 +139,7 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
     """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
     own = TrainingConfig.from_dict(folder.read_config())
     resumed = parse(arguments, Options(own))
-    may_change = {"runs_dir", "checkpoint_seconds"}
+    may_change = {"runs_dir", "checkpoint_seconds", "threads"}
     if own.schedule == "constant":  # a cycle ends where it was planned to
         may_change.add("epochs")
     if folder.diverged():
@@ -123,7 +148,7 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
         value, was = getattr(resumed.config, setting.name), getattr(own, setting.name)
         if value != was and setting.name not in may_change:
             option = setting.name.replace("_", "-")
-            why = "a run that goes on can be given more --epochs, and nothing else"
+            why = "a run that is resumed can be given more --epochs, and nothing else"
             if setting.name == "epochs":
                 why = "the cycle of its learning rate ends there"
             raise UserError(f"--{option} is {was} in the run {folder.name} and stays so: {why}.")

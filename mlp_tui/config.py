@@ -5,10 +5,10 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import platformdirs
-from tyro.conf import arg
+from typing_extensions import Doc
 
 from .errors import UserError
 
@@ -33,18 +33,19 @@ class Bounds:
 
     def complaint(self, value: float) -> str | None:
         """What is wrong with `value`, as the end of a sentence, or None."""
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return f"must be a finite number, not {value}"
         if value <= self.above:
             return f"must be more than {self.above:g}, not {value}"
         if value < self.least:
             return f"must be at least {self.least:g}, not {value}"
         if value > self.most:
-            return f"must be at most {self.most:g}, not {value}"
+            return f"must be at most {self.most:,}, not {value}"
         return None
 
 
-COUNT = Bounds(least=1)
+COUNT = Bounds(least=1, most=2**31 - 1)
+"""PyTorch and the operating system count in 32 bits here and there; nothing larger would fit a machine."""
 
 
 @dataclass(frozen=True)
@@ -54,71 +55,88 @@ class TrainingConfig:
     Raises UserError, naming the option, where a value is out of its bounds.
     """
 
-    epochs: Annotated[int, COUNT, arg(help="How many times to go through all the training images.")] = 5
-    batch_size: Annotated[int, COUNT, arg(help="Training images in a batch: one step each.")] = 64
-    test_batch_size: Annotated[int, COUNT, arg(help="Test images in a batch; changes speed alone.")] = 1000
-    learning_rate: Annotated[float, Bounds(above=0), arg(help="Adam's learning rate: the step's size.")] = 0.01
+    epochs: Annotated[int, COUNT, Doc("How many times to go through all the training images.")] = 5
+    batch_size: Annotated[int, COUNT, Doc("Training images in a batch: one step each.")] = 64
+    test_batch_size: Annotated[int, COUNT, Doc("Test images in a batch; changes speed alone.")] = 1000
+    learning_rate: Annotated[float, Bounds(above=0), Doc("Adam's learning rate: the step's size.")] = 0.01
     schedule: Annotated[
         Literal["constant", "one-cycle"],
-        arg(
-            help="How the learning rate changes. constant: not at all; "
+        Doc(
+            "How the learning rate changes. constant: not at all; "
             "one-cycle: it rises to half of what is set, then falls to nothing."
         ),
     ] = "constant"
-    hidden_size: Annotated[int, COUNT, arg(help="Units in the hidden layer.")] = 100
+    hidden_size: Annotated[int, COUNT, Doc("Units in the hidden layer.")] = 100
     seed: Annotated[
         int,
         Bounds(least=0, most=2**63 - 1),
-        arg(help="Starts the random numbers: same seed, same run."),
+        Doc("Starts the random numbers: same seed, same run."),
     ] = 0
     dataset: Annotated[
         Literal["auto", "mnist", "synthetic"],
-        arg(
-            help="The digits to learn. auto: MNIST, downloaded where it is missing, or else the built-in digits; "
+        Doc(
+            "The digits to learn. auto: MNIST, downloaded where it is missing, or else the built-in digits; "
             "mnist: MNIST or nothing; synthetic: the built-in digits, drawn by the program."
         ),
     ] = "auto"
-    data_dir: Annotated[
-        Path, arg(help="Where MNIST is, or is put. MLP_TUI_DATA_DIR sets the default.", metavar="DIR")
-    ] = field(default_factory=default_data_dir)
+    data_dir: Annotated[Path, Doc("Where MNIST is, or is put. MLP_TUI_DATA_DIR sets the default.")] = field(
+        default_factory=default_data_dir
+    )
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"],
-        arg(help="What computes. auto: CUDA where there is a GPU for it, else the CPU."),
+        Doc("What computes. auto: CUDA where there is a GPU for it, else the CPU."),
     ] = "auto"
     threads: Annotated[
         int,
-        Bounds(least=0),
-        arg(help="CPU threads that compute. 0: by the sizes of model, batch and machine."),
+        Bounds(least=0, most=1024),
+        Doc("CPU threads that compute. 0: by the sizes of model, batch and machine."),
     ] = 0
 
-    runs_dir: Annotated[Path, arg(help="Where each run gets a folder of its own.", metavar="DIR")] = Path("runs")
+    runs_dir: Annotated[Path, Doc("Where each run gets a folder of its own.")] = Path("runs")
     checkpoint_seconds: Annotated[
-        float, Bounds(least=0), arg(help="A run is saved this often, and at each epoch's end.")
+        float, Bounds(least=0), Doc("A run is saved this often, and at each epoch's end.")
     ] = 30.0
 
     def __post_init__(self) -> None:
-        for name, bounds in BOUNDS.items():
-            if complaint := bounds.complaint(getattr(self, name)):
+        for name, (kind, bounds) in KINDS.items():
+            value = getattr(self, name)
+            if complaint := wrong_kind(kind, value) or (bounds and bounds.complaint(value)):
                 raise UserError(f"--{name.replace('_', '-')} {complaint}.")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
         """The settings that `as_dict` wrote; the default where one is missing. Raises UserError."""
-        known = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
-        paths = {name: Path(known[name]) for name in PATHS if name in known}
-        return dataclasses.replace(cls(), **(known | paths))
+        known = {name: values[name] for name in KINDS if name in values}
+        for name, value in known.items():
+            if KINDS[name][0] is Path and isinstance(value, str):
+                known[name] = Path(value)
+        return dataclasses.replace(cls(), **known)
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(self).items()}
 
 
-BOUNDS = {
-    name: note
-    for name, hint in get_type_hints(TrainingConfig, include_extras=True).items()
-    for note in getattr(hint, "__metadata__", ())
-    if isinstance(note, Bounds)
-}
-"""The bounds of every numeric setting, by its name."""
+def wrong_kind(kind: Any, value: object) -> str | None:
+    """What is wrong with the kind of a value, from the command line or a file, as the end of a sentence, or None."""
+    if get_origin(kind) is Literal:
+        words = get_args(kind)
+        return None if value in words else f"must be one of {', '.join(words)}, not {value!r:.40}"
+    what = {int: "a whole number", float: "a number", Path: "the name of a folder"}[kind]
+    fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+    if isinstance(value, Path) and "\0" in str(value):
+        return "must be the name of a folder, without a NUL character"
+    return None if fits else f"must be {what}, not {value!r:.40}"
 
-PATHS = ("data_dir", "runs_dir")
+
+def _read_kinds() -> dict[str, tuple[Any, Bounds | None]]:
+    hints = get_type_hints(TrainingConfig, include_extras=True)
+    kinds = {}
+    for name, hint in hints.items():
+        kind, *notes = get_args(hint)
+        kinds[name] = kind, next((note for note in notes if isinstance(note, Bounds)), None)
+    return kinds
+
+
+KINDS = _read_kinds()
+"""The type of every setting, and the bounds of the numeric ones, by the setting's name."""

@@ -1,4 +1,4 @@
-"""What training tells the world: frozen dataclasses, and their form as one line of JSON each."""
+"""The events that training emits: frozen dataclasses, and their form as one line of JSON each."""
 
 import base64
 import functools
@@ -6,7 +6,10 @@ import json
 import math
 import re
 from dataclasses import dataclass, fields
+from types import UnionType
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+from .files import parse_json
 
 Reason: TypeAlias = Literal["completed", "stopped", "diverged", "failed"]
 
@@ -89,7 +92,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class DigitImages:
-    """Test digits that an event after this one speaks of: their numbers and pixels; a run tells each once."""
+    """The numbers and pixels of test digits that an event after this one names; a run emits each once."""
 
     indices: tuple[int, ...]
     pixels: tuple[bytes, ...]
@@ -130,7 +133,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class StepTaken:
-    """One step of training laid open: the six steps of the loop as they happened to `batch` of `epoch`.
+    """The details of one step of training: the six steps of the loop as they happened to `batch` of `epoch`.
 
     `labels`, `pixels` and `logits` (ten each) are the batch's; `loss` is its loss before the step, `loss_after`
     after it. For each of `parameters` (names as in the state dict): the norms of its gradient, of its update and
@@ -170,21 +173,21 @@ class LearningRateChanged:
 
 @dataclass(frozen=True)
 class Saving:
-    """Whether the run can be saved: `error` says what could not be written, or nothing once it can again."""
+    """Whether the run can be saved: `error` says what could not be written; it is empty once that works again."""
 
     error: str
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a run that goes on told before; it is in the run's log already, and has no form of its own there."""
+    """What a resumed or watched run emitted before; it is in the run's log already, where this event has no line."""
 
     events: "tuple[Event, ...]"
 
 
 @dataclass(frozen=True)
 class Watched:
-    """Of a run that is looked at: whether a process trains it, and the seconds since its last event."""
+    """Of a watched run: whether a process trains it, and the seconds since its last event."""
 
     live: bool
     age: float
@@ -249,13 +252,13 @@ def from_json(line: str) -> Event | None:
     Raises ValueError where the line is no event at all (half a line, say).
     """
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         name = values.pop("event")
         if name not in KINDS:
             return None
         hints = _hints(name)
         return KINDS[name](**{key: _decode(hints[key], value) for key, value in values.items() if key in hints})
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not an event: {line[:80]!r}") from error
 
 
@@ -270,12 +273,16 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(hint: Any, value: Any) -> Any:
+    """The value of a field of that type, from its form in JSON. Raises TypeError, ValueError or OverflowError."""
+    kind = get_origin(hint) or hint
     if hint is float:
         return float(value)
     if hint is bytes:
         return base64.b64decode(value)
-    if get_origin(hint) is tuple:
+    if kind is tuple:
         return tuple(_decode(get_args(hint)[0], item) for item in value)
-    if value is not None and hint == (float | None):
-        return float(value)
+    if kind is UnionType:
+        return None if value is None else _decode(get_args(hint)[0], value)
+    if not (value in get_args(hint) if kind is Literal else isinstance(value, kind)):
+        raise TypeError(f"{value!r:.40} is no {hint}")
     return value

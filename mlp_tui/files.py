@@ -1,11 +1,13 @@
-"""Writing a file so that it is whole or not there, whatever happens meanwhile."""
+"""Files: written whole or not at all, and read only where they are regular ones."""
 
+import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextmanager
@@ -27,3 +29,26 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
+    """The descriptor of a regular file. Raises OSError; a pipe or a device would block, or never end."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "it is not a regular file", str(path))
+    return descriptor
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds. Raises OSError, and ValueError where it is damaged in whatever way."""
+    with open(open_regular(path), "rb") as file:
+        return parse_json(file.read())
+
+
+def parse_json(text: bytes | str) -> Any:
+    """What a text of JSON holds. Raises ValueError where it is damaged in whatever way."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None

@@ -1,66 +1,66 @@
-"""One run from start to end, as both front ends drive it: the one door to `training/`."""
+"""Session: one run from start to end, as both front ends drive it; the one door to `training/`."""
 
 import dataclasses
 import logging
 import math
 import threading
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .config import TrainingConfig
 from .errors import UserError
-from .events import (
-    BatchFinished,
-    EpochFinished,
-    Event,
-    LearningRateChanged,
-    Past,
-    Preparing,
-    Reason,
-    RunFinished,
-    Saving,
-)
-from .runs.folder import RunFolder, new_run_name
+from .events import BatchFinished, EpochFinished, Event, LearningRateChanged, Past, Preparing, RunFinished, Saving
+from .runs.folder import RunFolder
 from .runs.recorder import RunRecorder
+from .runs.source import EventSource
 
 if TYPE_CHECKING:
-    from .training.checkpoint import TrainingState
-    from .training.data.datasets import Dataset
+    from .training.data.batches import Dataset
+    from .training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
 
+class Sink(Protocol):
+    """Something that a session emits all of its events to, beside whoever pulls them."""
+
+    def emit(self, event: Event) -> None: ...
+
+
 class Session(EventSource):
-    """Runs the settings as often as `events` is called, from the same initial weights each time.
+    """Trains as the settings say as often as `events` is called, from the same initial weights each time.
 
     With `resume`, the first call goes on with that run.
     """
 
+    trains = True
+
     def __init__(self, config: TrainingConfig, resume: RunFolder | None = None) -> None:
-        self.config = config
-        self.next_config = config
-        """The settings of the next run, where it is a new one."""
-        self.folder: RunFolder | None = None
-        """The folder of the run under way, or of the last one."""
-        self.unfinished: RunFolder | None = None
-        """The folder of the last run, where it is saved and can go on."""
-        self._resume = resume
+        self.config = self.next_config = config
+        self.folder_to_resume = resume
+        """The folder of the next run, where it is one that was broken off."""
         self._dataset: Dataset | None = None
         self._state: TrainingState | None = None
         self._recorder: RunRecorder | None = None
+        self._sinks: list[Sink] = []
 
     @property
-    def resumes(self) -> bool:
-        """Whether the next run goes on with one that was broken off."""
-        return self._resume is not None
+    def resumes(self) -> bool:  # type: ignore[override]  # the protocol's is a plain value
+        """Whether the next run is one that was broken off."""
+        return self.folder_to_resume is not None
+
+    @property
+    def unsaved(self) -> bool:  # type: ignore[override]
+        """Whether there are steps of training that no checkpoint holds yet."""
+        recorder = self._recorder
+        return recorder is not None and recorder.unsaved
 
     def resume_next(self) -> None:
-        self._resume = self.unfinished
+        self.folder_to_resume = self.unfinished
 
-    # Questions to the model, for the thread that trains, between two events
+    # Questions to the model
 
     def read_drawing(self, pixels: bytes) -> Event | None:
-        """What the model makes of 28x28 bytes, ink bright; None where there is no model yet."""
         if self._state is None:
             return None
         from .training.questions import read_drawing
@@ -68,7 +68,6 @@ class Session(EventSource):
         return read_drawing(self._state, pixels)
 
     def weights(self) -> Event | None:
-        """The hidden units as they are now; None where there is no model yet."""
         if self._state is None or self._dataset is None:
             return None
         from .training.questions import weights
@@ -84,75 +83,102 @@ class Session(EventSource):
         return self._emit(LearningRateChanged(self._state.epoch + 1, self._state.totals.batches, rate))
 
     def detail_next_step(self) -> None:
-        """Has the next batch trained by itself, and a StepTaken told of it before its BatchFinished."""
         if self._state is not None:
             self._state.detail_next_step = True
 
-    def events(self, stop: threading.Event) -> Generator[Event, None, None]:
-        """A run's events; the last one is always a RunFinished, and no exception comes out.
+    # The run
 
-        Once `stop` is set, by any thread or a signal handler, the run ends at its next event. Everything is in
-        the run's folder before the last event is told.
-        """
-        if self._resume is None:
+    def _emit(self, event: Event) -> Event:
+        """Gives an event to the sinks, and returns it."""
+        for sink in self._sinks:
+            sink.emit(event)
+        return event
+
+    def events(self, stop: threading.Event) -> Generator[Event, None, None]:
+        """A run's events, as EventSource says. Everything is in the run's folder before the last event comes."""
+        if self.folder_to_resume is None:
             if (self.next_config.dataset, self.next_config.data_dir) != (self.config.dataset, self.config.data_dir):
                 self._dataset = None
             self.config = self.next_config
-        reason: Reason = "completed"
-        message = unsaved = ""
-        epoch: EpochFinished | None = None
+        end = RunFinished("completed", 0, None, None, 0.0)
+        losses = LossWatch()
+        unsaved = ""
         done_seconds = 0.0
-        seconds = 0.0
         events = self._train()
         try:
             for event in events:
-                for done in event.events if isinstance(event, Past) else (event,):
-                    if isinstance(done, EpochFinished):
-                        epoch = done
-                        seconds = done_seconds = done_seconds + done.train_seconds + done.test_seconds
+                for each in event.events if isinstance(event, Past) else (event,):
+                    if isinstance(each, EpochFinished):
+                        done_seconds += each.train_seconds + each.test_seconds
+                        end = dataclasses.replace(
+                            end,
+                            epochs=each.epoch,
+                            test_loss=each.test_loss,
+                            test_accuracy=each.test_accuracy,
+                            seconds=done_seconds,
+                        )
                 if isinstance(event, BatchFinished):
-                    seconds = done_seconds + event.seconds
-                    if not all(map(math.isfinite, event.losses)):
-                        reason, message = "diverged", self._divergence(event)
-                if self._recorder:
-                    self._recorder.record(event, sound=reason != "diverged")
-                    if self._recorder.error != unsaved:
-                        unsaved = self._recorder.error
-                        yield Saving(unsaved)
-                yield event
-                if reason == "diverged":
+                    end = dataclasses.replace(end, seconds=done_seconds + event.seconds)
+                    losses.add(event)
+                if message := self._divergence(event, losses, last=stop.is_set()):
+                    end = dataclasses.replace(end, reason="diverged", message=message)
+                yield self._emit(event)
+                if self._recorder and self._recorder.error != unsaved:
+                    unsaved = self._recorder.error
+                    yield self._emit(Saving(unsaved))
+                if end.reason == "diverged":
                     break
                 if stop.is_set():
-                    reason = "stopped"
+                    end = dataclasses.replace(end, reason="stopped")
                     break
         except UserError as error:
-            reason, message = "failed", str(error)
+            end = dataclasses.replace(end, reason="failed", message=str(error))
         except Exception as error:
             log.exception("The training failed")
-            reason, message = "failed", f"The training failed: {type(error).__name__}: {error}"
+            message = f"The training failed: {type(error).__name__}: {error}"
+            end = dataclasses.replace(end, reason="failed", message=message)
         finally:
             events.close()
-            self._resume = None
-        end = RunFinished(
-            reason=reason,
-            epochs=epoch.epoch if epoch else 0,
-            test_loss=epoch.test_loss if epoch else None,
-            test_accuracy=epoch.test_accuracy if epoch else None,
-            seconds=seconds,
-            message=message,
-        )
+            self.folder_to_resume = None
+        yield self._end(end)
+
+    def _end(self, end: RunFinished) -> RunFinished:
+        """Saves what is to be saved, lets go of the run's folder, and emits the last event."""
         self.unfinished = None
         if self._recorder:
-            self._recorder.finish(end)
-            if reason == "stopped" and self._recorder.saved:
+            self._recorder.finish(end.reason)
+            if end.reason == "stopped" and self._recorder.saved:
                 self.unfinished = self.folder
             if unsaved := self._recorder.error:
-                end = dataclasses.replace(end, message=f"{message} The run could not be saved: {unsaved}.".strip())
-            self._recorder.close(end)
-            self._recorder = None
+                message = f"{end.message} The run could not be saved: {unsaved}.".strip()
+                end = dataclasses.replace(end, message=message)
+        self._emit(end)
+        self._recorder = None
+        self._sinks = []
         if self.folder:
-            self.folder.unlock()
-        yield end
+            self.folder.lock.release()
+        return end
+
+    def _divergence(self, event: Event, losses: "LossWatch", last: bool) -> str:
+        """What the user should know where a loss, or a weight, is not finite any more; else nothing.
+
+        The weights are looked at after an epoch, and after the last event before a stop.
+        """
+        state = self._state
+        if state is None:
+            return ""
+        if isinstance(event, BatchFinished) and not all(map(math.isfinite, event.losses)):
+            place = next(i for i, loss in enumerate(event.losses) if not math.isfinite(loss))
+            batch = event.batch - len(event.losses) + place + 1
+            what = f"The loss became {event.losses[place]} in epoch {event.epoch}, batch {batch}"
+        elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
+            what = f"The test loss became {event.test_loss} after epoch {event.epoch}"
+        elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
+            what = f"A weight was not finite any more after {state.describe()}"
+        else:
+            return ""
+        hint = f" ({losses.rise})" if losses.rise else f" (the largest weight is {state.largest_weight():.3g})"
+        return f"{what}, at learning rate {state.learning_rate:g}{hint}: try a smaller --learning-rate."
 
     def _train(self) -> Generator[Event, None, None]:
         yield Preparing("Loading PyTorch")
@@ -163,55 +189,66 @@ class Session(EventSource):
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training import checkpoint
-        from .training.data.datasets import load_dataset
+        from .training.data import load_dataset
         from .training.fit import fit
+        from .training.state import TrainingState
 
         if self._dataset is None:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
-        self._state = state = checkpoint.TrainingState(self.config)
-        if self._resume is None:
-            name = new_run_name(self.config.runs_dir, self._dataset.name)
-            self.folder = folder = RunFolder(self.config.runs_dir / name)
-        else:
-            self.folder = folder = self._resume
-            folder.lock()
-            # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
-            new_rate = folder.diverged() or self.config.learning_rate != folder.read_config().get("learning_rate")
-            if folder.checkpoint.exists():
-                contents = checkpoint.load(folder.checkpoint, state.device)
-                state.load_state_dict(contents["training"])
-                folder.cut_log(contents["log_position"])
-            else:
-                folder.cut_log(0)
-            if new_rate:
-                state.learning_rate = self.config.learning_rate
-            yield Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
-        if state.epoch >= self.config.epochs:
-            raise UserError(
-                f"The run {folder.name} has its {state.epoch} epochs: ask for more with --epochs {state.epoch + 5}."
-            )
-        # What `auto` and a relative path stand for may be something else when the run goes on.
+        self._state = state = TrainingState(self.config)
+        # What `auto` and a relative path stand for may be something else when the run is resumed.
         config = dataclasses.replace(self.config, dataset=self._dataset.name, data_dir=self.config.data_dir.absolute())
         try:
-            folder.create(config.as_dict())
-            if self._resume is None:
-                folder.lock()
+            if self.folder_to_resume is None:
+                self.folder = folder = RunFolder.create(self.config.runs_dir, self._dataset.name, config.as_dict())
+            else:
+                self.folder = folder = self.folder_to_resume
+                folder.lock.acquire()
+                yield self._restore(state, folder)
+                if state.epoch >= self.config.epochs:
+                    more = f"ask for more with --epochs {state.epoch + 5}"
+                    raise UserError(f"The run {folder.name} has its {state.epoch} epochs: {more}.")
+                folder.write_config(config.as_dict())
         except OSError as error:
+            where = error.filename if self.folder_to_resume else self.config.runs_dir
             raise UserError(
-                f"{folder.path} cannot be written ({error.strerror or error}): "
-                "name a folder that can be with --runs-dir."
+                f"{str(where)[:200]} cannot be used ({error.strerror or error}): "
+                "mend that, or name another folder with --runs-dir."
             ) from error
-        self._recorder = RunRecorder(
-            folder, config.as_dict(), state.state_dict, checkpoint.save, config.checkpoint_seconds, state.begun
-        )
+        self._recorder = RunRecorder(folder, config.as_dict(), state, checkpoint.save, config.checkpoint_seconds)
+        self._sinks = [self._recorder]
         yield from fit(config, self._dataset, folder.name, state)
 
-    def _divergence(self, event: BatchFinished) -> str:
-        assert self._state is not None
-        first = next(i for i, loss in enumerate(event.losses) if not math.isfinite(loss))
-        batch = event.batch - len(event.losses) + first + 1
-        return (
-            f"The loss became {event.losses[first]} in epoch {event.epoch}, batch {batch}, at learning rate "
-            f"{event.learning_rate:g}, with a gradient norm of {self._state.gradient_norm():.3g}: "
-            "try a smaller --learning-rate."
-        )
+    def _restore(self, state: "TrainingState", folder: RunFolder) -> Past:
+        """Puts the state where the run was saved, and returns what the run emitted until then.
+
+        Raises UserError, and OSError.
+        """
+        from .training import checkpoint
+
+        # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
+        new_rate = folder.diverged() or self.config.learning_rate != folder.read_config().get("learning_rate")
+        saved = folder.checkpoint.exists() or folder.checkpoint.is_symlink()
+        folder.cut_log(checkpoint.restore(folder.checkpoint, state) if saved else 0)
+        if new_rate:
+            state.learning_rate = self.config.learning_rate
+        return Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
+
+
+class LossWatch:
+    """Looks for the batch after which the loss had risen tenfold, and did not come down again."""
+
+    def __init__(self) -> None:
+        self._usual = math.inf
+        self.rise = ""
+        """Where that was, in words, or nothing."""
+
+    def add(self, event: BatchFinished) -> None:
+        """Adds the losses of an event's batches."""
+        for batch, loss in enumerate(event.losses, start=event.batch - len(event.losses) + 1):
+            if not loss > 10 * self._usual:
+                self.rise = ""
+                # A mean in which the last hundred batches or so count.
+                self._usual = loss if self._usual == math.inf else 0.99 * self._usual + 0.01 * loss
+            elif not self.rise:
+                self.rise = f"it had risen tenfold by epoch {event.epoch}, batch {batch}"

@@ -118,7 +118,7 @@ def stop_dashboards(count: int, runs: Path) -> str:
         left = [re.escape(mode) for mode in ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1000l", "\x1b[?1003l", "\x1b[?2004l")]
         restored = all(re.search(mode.encode(), screen.output) for mode in left) and screen.is_as_before()
         folder = RunFolder.find(runs, "latest")
-        good += code == 143 and restored and folder.checkpoint.exists() and not folder.is_locked()
+        good += code == 143 and restored and folder.checkpoint.exists() and not folder.lock.is_held()
         screen.close()
     return f"{count} SIGTERMs to the dashboard: {good} exit 143, terminal as before, saved; slowest {slowest:.2f} s"
 
@@ -133,7 +133,7 @@ def stop_headless(count: int, runs: Path) -> str:
         code = process.wait(10)
         slowest = max(slowest, time.monotonic() - before)
         folder = RunFolder.find(runs, "latest")
-        good += code == 143 and folder.checkpoint.exists() and not folder.is_locked()
+        good += code == 143 and folder.checkpoint.exists() and not folder.lock.is_held()
     return f"{count} SIGTERMs to a headless run: {good} exit 143 and saved; slowest {slowest:.2f} s"
 
 

@@ -22,7 +22,7 @@ def test_the_defaults_are_the_notebooks() -> None:
         ("learning_rate", 0.0, "--learning-rate must be more than 0, not 0.0."),
         ("learning_rate", float("nan"), "--learning-rate must be a finite number, not nan."),
         ("learning_rate", float("inf"), "--learning-rate must be a finite number, not inf."),
-        ("seed", 2**64, f"--seed must be at most 9.22337e+18, not {2**64}."),
+        ("seed", 2**64, f"--seed must be at most 9,223,372,036,854,775,807, not {2**64}."),
         ("threads", -1, "--threads must be at least 0, not -1."),
     ],
 )

@@ -1,1 +1,1 @@
-"""A run's folder: its files, its log, its lock, and who looks at it."""
+"""A run's folder: its files, its log, its lock; watching it from outside."""

@@ -1,42 +1,56 @@
 """Keeps a run in its folder while it trains: the log of its events, and its checkpoints."""
 
 import contextlib
+import math
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from ..events import BatchFinished, EpochFinished, Event, Past, RunFinished
-from .folder import EventLog, RunFolder
+from ..events import BatchFinished, EpochFinished, Event, Past, Reason, RunFinished
+from .folder import RunFolder
+from .log import EventLog
 
 SHARE = 0.01
 """The most of the training's time that checkpoints at the ends of epochs may take."""
 
 
+class Recorded(Protocol):
+    """What the recorder needs of the state of the training."""
+
+    @property
+    def begun(self) -> bool: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def weights_are_finite(self) -> bool: ...
+
+
 class RunRecorder:
-    """Writes what it is told of, and says in `error` what it could not write; it tries again by itself."""
+    """Writes a run's events and checkpoints. `error` says what it could not write; it tries again by itself."""
 
     def __init__(
         self,
         folder: RunFolder,
         config: dict[str, Any],
-        contents: Callable[[], dict[str, Any]],
+        state: Recorded,
         save: Callable[[Path, dict[str, Any]], None],
         checkpoint_seconds: float,
-        trained: bool,
     ) -> None:
         self.folder = folder
         self._config = config
-        self._contents = contents
+        self._state = state
         self._save = save
         self._checkpoint_seconds = checkpoint_seconds
         self._log = EventLog(folder.events)
-        self._trained = trained
-        self._owed = False  # whether an epoch has ended since the last checkpoint
+        self._finite = True  # whether all losses were
+        self._epoch_ended = False  # since the last checkpoint
         self._cost = 0.0
         self._last = time.monotonic()
         self._save_error = ""
+        self.unsaved = False
+        """Whether there are steps of training that no checkpoint holds yet."""
 
     @property
     def error(self) -> str:
@@ -46,55 +60,53 @@ class RunRecorder:
     @property
     def saved(self) -> bool:
         """Whether the last checkpoint holds all there is."""
-        return self._trained and not self._save_error
+        return self._state.begun and not self.unsaved
 
-    def record(self, event: Event, sound: bool = True) -> None:
-        """Logs an event, and takes a checkpoint where one is due: the training is between two steps now.
-
-        Where the model is not `sound` any more, the last checkpoint stays as it is.
-        """
+    def emit(self, event: Event) -> None:
+        """Logs an event, and saves a checkpoint where one is due: the training is between two steps now."""
         if isinstance(event, Past):
             return
-        self._log.add(event)
-        if not sound:
+        if isinstance(event, RunFinished) and not self._state.begun:
             return
+        self._log.add(event)
         if isinstance(event, BatchFinished):
-            self._trained = True
+            self.unsaved = True
+            self._finite = self._finite and all(map(math.isfinite, event.losses))
         elif isinstance(event, EpochFinished):
-            self._owed = True
+            self._epoch_ended = True
         waited = time.monotonic() - self._last
-        if waited > self._checkpoint_seconds or (self._owed and waited > self._cost / SHARE):
+        due = waited > self._checkpoint_seconds or (self._epoch_ended and waited > self._cost / SHARE)
+        if due and not isinstance(event, RunFinished):
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Saves all that the run needs to go on from here."""
+        """Saves all that the run needs to go on from here, unless that would replace a good state by a ruined one."""
         started = time.monotonic()
+        self._last, self._epoch_ended = started, False
+        if not (self._finite and self._state.weights_are_finite()):
+            return
         try:
             if not self.folder.config.exists():  # somebody has taken the folder away
-                self.folder.create(self._config)
+                self.folder.write_config(self._config)
             self._log.flush()
-            self._save(self.folder.checkpoint, {"training": self._contents(), "log_position": self._log.position})
-            self._save_error = ""
+            contents = {"training": self._state.state_dict(), "log_position": self._log.position}
+            self._save(self.folder.checkpoint, contents)
+            self._save_error, self.unsaved = "", False
         except OSError as error:
             self._save_error = f"{self.folder.checkpoint}: {error.strerror or error}"
-        self._owed = False
         self._last = time.monotonic()
         self._cost = self._last - started
 
-    def finish(self, event: RunFinished) -> None:
-        """The last event. A run that never trained leaves no folder behind."""
-        if not self._trained:
+    def finish(self, reason: Reason) -> None:
+        """Saves what the end of a run is to leave behind: nothing of one that never trained."""
+        if not self._state.begun:
             with contextlib.suppress(OSError):
                 shutil.rmtree(self.folder.path)
-        elif event.reason in ("completed", "stopped"):
+            return
+        if reason in ("completed", "stopped"):
             self.checkpoint()
-        if event.reason == "completed":
+        if reason == "completed" and not self.unsaved:
             try:
-                self._save(self.folder.model, self._contents()["model"])
+                self._save(self.folder.model, self._state.state_dict()["model"])
             except OSError as error:
                 self._save_error = f"{self.folder.model}: {error.strerror or error}"
-
-    def close(self, event: RunFinished) -> None:
-        """Logs the last event."""
-        if self._trained:
-            self._log.add(event)

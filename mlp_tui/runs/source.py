@@ -39,6 +39,7 @@ class EventSource(Protocol):
 
     def resume_next(self) -> None:
         """Makes the next call of `events` resume the run that was stopped."""
+        return None
 
     # The rest is for the thread that pulls the events, between two of them.
 
@@ -56,3 +57,4 @@ class EventSource(Protocol):
 
     def detail_next_step(self) -> None:
         """Has the next batch trained by itself, and a StepTaken emitted before its BatchFinished."""
+        return None

@@ -107,3 +107,10 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
         reason = str(error).split("\n")[0]
         raise UserError(f"{path} cannot be read ({reason}), so this run cannot be resumed.") from error
     return contents
+def restore(path, state):
+    try:
+        contents = load(path, state.device)
+        state.load_state_dict(contents["training"])
+        return int(contents["log_position"])
+    except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path} cannot be read ({error}), so this run cannot be resumed.") from error

@@ -36,8 +36,7 @@ from ..events import (
 )
 from ..headless.characters import can_show_blocks
 from ..runs.folder import RunFolder
-from ..runs.watch import WatchedRun
-from ..session import Session
+from ..runs.source import EventSource
 from .pictures.glyphs import ASCII, UNICODE
 from .run_state import Phase, RunState
 from .screens.dialogs import KeysScreen, QuitScreen
@@ -117,13 +116,13 @@ class TrainingApp(App[None]):
         Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
     ]
 
-    def __init__(self, session: Session, on_hangup: str = "detach", ascii: bool = False) -> None:
+    def __init__(self, session: EventSource, on_hangup: str = "detach", ascii: bool = False) -> None:
         super().__init__()
         self.session = session
         self.detached = False
         """Whether the run is to go on in a process of its own."""
         self._on_hangup = on_hangup
-        self._watching = isinstance(session, WatchedRun)
+        self._watching = not session.trains
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
@@ -233,7 +232,7 @@ class TrainingApp(App[None]):
         if isinstance(self.screen, StepScreen):
             self.pop_screen()
         if self.phase == "stopped":
-            self.session.go_on()
+            self.session.resume_next()
             self._run_anew()
         else:
             self.worker.go_on()
@@ -253,8 +252,7 @@ class TrainingApp(App[None]):
         self.enter("training")
 
     def action_rate(self, direction: int) -> None:
-        base = self.session.learning_rate if self.state.cycles else self.state.learning_rate
-        self.worker.ask("rate", partial(self.session.set_learning_rate, next_rate(base, direction)))
+        self.worker.ask("rate", partial(self.session.change_learning_rate, direction))
 
     def action_settings(self) -> None:
         self.push_screen(SettingsScreen(self.session.next_config, self.glyphs), self._take_settings)
@@ -509,10 +507,3 @@ class TrainingApp(App[None]):
         """A line for the panel of messages."""
         self.messages.add(line)
 
-
-def next_rate(rate: float, direction: int) -> float:
-    """The next larger (1) or smaller (-1) of the learning rates 1, 2 and 5 times a power of ten."""
-    rates = [float(f"{step}e{power}") for power in range(-8, 3) for step in (1, 2, 5)]
-    if direction > 0:
-        return next((each for each in rates if each > rate * 1.001), rate)
-    return next((each for each in reversed(rates) if each < rate * 0.999), rate)

@@ -17,7 +17,7 @@ from ..events import (
     Preview,
     Weights,
 )
-from ..session import Session
+from ..runs.source import EventSource
 
 POST_SECONDS = 0.25
 """Time from one message to the next: what a person can follow, and costs the training little."""
@@ -49,7 +49,7 @@ class TrainingWorker:
     returns at once; what came of it, the app hears as events. A run's last event is a RunFinished.
     """
 
-    def __init__(self, session: Session, post: Callable[[Message], object]) -> None:
+    def __init__(self, session: EventSource, post: Callable[[Message], object]) -> None:
         self._session = session
         self._post = post
         self._wake = threading.Condition()  # guards what follows, and tells of its changes

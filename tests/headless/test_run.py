@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mlp_tui.events import EpochFinished, Event, RunFinished, from_json
-from mlp_tui.headless.run import NotebookLines, run_headless
+from mlp_tui.headless.lines import NotebookLines
+from mlp_tui.headless.run import run_headless
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -137,7 +138,7 @@ def test_an_output_that_nobody_reads_any_more_ends_the_training(small_mnist: Pat
     assert process.returncode == 1
     sentence, saved = error.splitlines()
     assert sentence == "mlp-tui: Nobody reads the output any more, so the training was stopped."
-    assert saved.startswith("mlp-tui: The run is saved. Go on with it: mlp-tui --resume ")
+    assert saved.startswith("mlp-tui: The run is saved. Resume it: mlp-tui --resume ")
 
 
 def test_a_dataset_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:

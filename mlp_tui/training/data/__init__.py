@@ -1,1 +1,2 @@
 """Data sets, and their batches."""
+from .datasets import load_dataset

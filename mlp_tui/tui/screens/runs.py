@@ -15,7 +15,8 @@ from textual.widgets import OptionList, Static
 from ...config import TrainingConfig
 from ...errors import UserError
 from ...events import BatchFinished, EpochFinished, Event, RunFinished
-from ...runs.folder import BATCH, TAIL, RunFolder, beginning, parsed
+from ...runs.folder import RunFolder
+from ...runs.log import BATCH, TAIL, beginning, parsed
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import Phase
 from ..widgets.status_lines import STATUS
@@ -90,7 +91,7 @@ def read_run(folder: RunFolder) -> Run | None:
         last = last_result(folder)
     except (UserError, OSError, TypeError):
         return None
-    phase: Phase = "live" if folder.is_locked() else "killed"
+    phase: Phase = "live" if folder.lock.is_held() else "killed"
     epochs, accuracy = 0, None
     if isinstance(last, EpochFinished):
         epochs, accuracy = last.epoch, last.test_accuracy

@@ -17,6 +17,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, Static
+from typing_extensions import Doc
 
 from ...config import TrainingConfig
 from ...errors import UserError
@@ -78,7 +79,7 @@ def read_settings() -> list[Setting]:
     for name, hint in get_type_hints(TrainingConfig, include_extras=True).items():
         kind, *notes = get_args(hint)
         choices = get_args(kind) if get_origin(kind) is Literal else ()
-        settings.append(Setting(name, kind, choices, next(note.help for note in notes if hasattr(note, "help"))))
+        settings.append(Setting(name, kind, choices, next(note.documentation for note in notes if isinstance(note, Doc))))
     return settings
 
 
