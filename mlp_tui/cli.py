@@ -100,22 +100,23 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 
     app = TrainingApp(source, options.on_hangup, options.ascii)
     app.run()
-    while source.unsaved and not app.worker.join(0.1):  # a save is under way, however the app came to its end
-        pass
+    worker, leaving = app.control.worker, app.leaving
+    while source.unsaved and not leaving.forced and not worker.join(0.1):
+        pass  # the run is still being saved, however the app came to its end
     code = app.return_code or 0
-    for line in app.summary_lines() if not app.detached else ():  # a run that goes on has not come to an end
+    for line in app.summary_lines() if not leaving.detached else ():  # a run that goes on has not come to an end
         print(line)
-    if app.detached and source.unfinished:
+    if leaving.detached and source.unfinished:
         pid = source.unfinished.resume_detached()
         print(f"Return to it:  mlp-tui --resume {source.unfinished.path}")
         print(f"Watch it:      mlp-tui --watch {source.unfinished.path}")
         print(f"Stop it:       kill {pid}")
-    elif app.detached:
+    elif leaving.detached:
         complain("The run could not be saved, so it does not go on.")
         code = 1
     elif source.unfinished:
         print(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}")
-    if not app.worker.join(0):
+    if not worker.join(0):
         # The thread is stuck in a call that cannot be broken off: leave without it.
         sys.stdout.flush()
         os._exit(code)

@@ -51,9 +51,8 @@ class Session(EventSource):
 
     @property
     def unsaved(self) -> bool:  # type: ignore[override]
-        """Whether there are steps of training that no checkpoint holds yet."""
-        recorder = self._recorder
-        return recorder is not None and recorder.unsaved
+        """Whether a run is under way, or is being saved: the process must not end now."""
+        return self._recorder is not None
 
     def resume_next(self) -> None:
         self.folder_to_resume = self.unfinished

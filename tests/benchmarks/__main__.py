@@ -25,7 +25,7 @@ from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
 from mlp_tui.training.steps.by_hand import linear
-from mlp_tui.tui.widgets.tab_bar import TABS
+from mlp_tui.tui.keys import TABS
 
 from .measure import Program, epoch_of, result_of, seconds, side_by_side
 from .notebook import notebook_epoch

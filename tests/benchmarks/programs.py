@@ -21,7 +21,7 @@ class Measured(TrainingApp):
         self.set_interval(0.5, lambda: self.state.finished and self.exit())
 app = Measured(Session(TrainingConfig(dataset="mnist", epochs=20)))
 app.run()
-json.dump([row.train_seconds for row in app.state.rows], open(sys.argv[1], "w"))
+json.dump([row.train_seconds for row in app.control.state.rows], open(sys.argv[1], "w"))
 """
 """Twenty epochs with the tab open that the second argument names."""
 

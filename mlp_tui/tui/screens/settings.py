@@ -79,7 +79,9 @@ def read_settings() -> list[Setting]:
     for name, hint in get_type_hints(TrainingConfig, include_extras=True).items():
         kind, *notes = get_args(hint)
         choices = get_args(kind) if get_origin(kind) is Literal else ()
-        settings.append(Setting(name, kind, choices, next(note.documentation for note in notes if isinstance(note, Doc))))
+        settings.append(
+            Setting(name, kind, choices, next(note.documentation for note in notes if isinstance(note, Doc)))
+        )
     return settings
 
 
