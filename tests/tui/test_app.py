@@ -189,6 +189,18 @@ async def test_quitting_asks_while_a_run_is_under_way() -> None:
         assert not app.is_running or app.return_code == 0
 
 
+@pytest.mark.parametrize("size", [(160, 48), (80, 24), (60, 20), (40, 16)])
+async def test_the_question_before_quitting_is_there_in_full(size: tuple[int, int]) -> None:
+    async with running(EndlessSession(), size) as pilot:
+        await reach(pilot, "ready")
+        await pilot.press("s", "q")
+        await pilot.pause(0.05)
+        screen = "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        words = " ".join(screen.replace("│", " ").split())
+        assert "Quitting saves the run and ends it; mlp-tui --resume latest resumes it." in words
+        assert "y quit n stay" in words
+
+
 @pytest.mark.parametrize("keys", [["q"], ["ctrl+q"], ["ctrl+c"]])
 async def test_quitting_is_one_key_where_nothing_is_lost(keys: list[str]) -> None:
     async with running(EndlessSession()) as pilot:

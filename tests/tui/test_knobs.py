@@ -1,6 +1,7 @@
 """What the keys do beyond start and stop: single steps, the learning rate, the chart, settings, comparison, tabs."""
 
 import threading
+import time
 from collections.abc import Generator
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import Event, LearningRateChanged, RunFinished
 from mlp_tui.runs.folder import RunFolder
+from mlp_tui.runs.listing import Run
 from mlp_tui.runs.log import EventLog
 from mlp_tui.training.schedule import next_rate
 from mlp_tui.tui.keys import TABS
@@ -162,6 +164,60 @@ async def test_a_tab_that_is_not_open_is_not_drawn() -> None:
         app.draw()
         await pilot.pause(0.3)
         assert set(drawn) == {"mistakes"}
+
+
+async def test_a_tab_that_is_opened_draws_what_it_asks_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answering(Obedient):
+        def weights(self) -> Event | None:
+            return made_up.weights()
+
+    monkeypatch.setattr("mlp_tui.tui.tabs.weights.WeightsTab.seconds", 1000.0)
+    async with running(Answering(), (160, 48)) as pilot:
+        app = await reach(pilot, "ready")
+        await pilot.press("s")
+        while app.control.state.batch is None:
+            await pilot.pause(0.01)
+        await pilot.press("4")
+        deadline = time.monotonic() + 10
+        while "100 hidden units" not in screen_text(pilot):
+            assert time.monotonic() < deadline, "the answer waits for the next drawing, 1000 s later"
+            await pilot.pause(0.01)
+        assert app.control.phase == "training"
+
+
+async def test_a_pause_draws_all_that_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_tui.tui.tabs.train.TrainTab.seconds", 1000.0)
+    async with running(Obedient()) as pilot:
+        app = await reach(pilot, "ready")
+        await pilot.press("s")
+        while len(app.control.state.rows) < 2:
+            await pilot.pause(0.01)
+        await pilot.press("s")
+        while not app.control.worker.paused or app.control.state.batch is None:
+            await pilot.pause(0.01)
+        await pilot.pause(0.4)
+        assert len(app.train.table._rows) == len(app.control.state.rows) >= 2
+
+
+async def test_the_list_of_runs_is_not_read_by_the_thread_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[str] = []
+
+    def slow(*arguments: object, **options: object) -> tuple[list[Run], int]:
+        readers.append(threading.current_thread().name)
+        released.wait(10)
+        return [], 0
+
+    released = threading.Event()
+    monkeypatch.setattr("mlp_tui.tui.screens.runs.list_runs", slow)
+    async with running(Obedient()) as pilot:
+        await reach(pilot, "ready")
+        await pilot.press("c")
+        await pilot.pause(0.1)
+        assert "Reading the runs in runs" in screen_text(pilot)  # and keys are answered meanwhile
+        released.set()
+        while "There is no other run" not in screen_text(pilot):
+            await pilot.pause(0.01)
+    assert readers and threading.main_thread().name not in readers
 
 
 async def test_the_charts_keys() -> None:
