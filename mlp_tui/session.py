@@ -173,7 +173,7 @@ class Session(EventSource):
         elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
             what = f"The test loss became {event.test_loss} after epoch {event.epoch}"
         elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
-            what = f"A weight was not finite any more after {state.describe()}"
+            what = f"A weight was not finite any more at {state.describe()}"
         else:
             return ""
         hint = f" ({losses.rise})" if losses.rise else f" (the largest weight is {state.largest_weight():.3g})"

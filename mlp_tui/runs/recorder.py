@@ -74,6 +74,7 @@ class RunRecorder:
             self._finite = self._finite and all(map(math.isfinite, event.losses))
         elif isinstance(event, EpochFinished):
             self._epoch_ended = True
+            self._finite = self._finite and math.isfinite(event.test_loss)
         waited = time.monotonic() - self._last
         due = waited > self._checkpoint_seconds or (self._epoch_ended and waited > self._cost / SHARE)
         if due and not isinstance(event, RunFinished):
