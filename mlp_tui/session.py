@@ -30,7 +30,7 @@ class Sink(Protocol):
 class Session(EventSource):
     """Trains as the settings say as often as `events` is called, from the same initial weights each time.
 
-    With `resume`, the first call goes on with that run.
+    With `resume`, the first call resumes that run.
     """
 
     trains = True

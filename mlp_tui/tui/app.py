@@ -1,19 +1,16 @@
 """TrainingApp: the dashboard's layout and its keys."""
 
 import sys
-import threading
 import time
 from pathlib import Path
 
 from textual.app import App, ComposeResult
 from textual.events import Print
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher
 
 from ..config import TrainingConfig
-from ..events import Preparing, RunFinished, StepTaken
+from ..events import StepTaken
 from ..headless.characters import can_show_blocks
-from ..runs.folder import RunFolder
-from ..runs.listing import loss_curve
 from ..runs.source import EventSource
 from .control import RunControl
 from .keys import KEYS, TABS
@@ -24,7 +21,7 @@ from .screens.quit import QuitScreen
 from .screens.runs import RunPicker
 from .screens.settings import SettingsScreen
 from .screens.step import StepScreen
-from .summary import notice, outcome, summary
+from .summary import summary
 from .tabs.digits import DigitsTab
 from .tabs.draw import DrawTab
 from .tabs.mistakes import MistakesTab
@@ -34,7 +31,7 @@ from .tabs.weights import WeightsTab
 from .themes import DARK, LIGHT
 from .widgets.digit_grid import DigitGrid
 from .widgets.key_line import KeyLine
-from .widgets.status_lines import ProgressLine, RunHeader
+from .widgets.status_lines import Notice, ProgressLine, RunHeader
 from .widgets.tab_bar import TabBar
 from .worker import BUNDLED, PAUSING, Emitted
 
@@ -62,24 +59,17 @@ class TrainingApp(App[None]):
         blocks = not ascii and can_show_blocks(getattr(sys.__stderr__, "encoding", None))
         self.glyphs = glyphs = UNICODE if blocks else ASCII
         # Sixteen colours are too few for the shades of a digit.
-        self._shades = shades = glyphs is UNICODE and self.console.color_system not in (None, "standard")
+        self.shades = glyphs is UNICODE and self.console.color_system not in (None, "standard")
         self.header = RunHeader(glyphs, id="header")
-        self.notice = Static(id="notice", markup=False)
+        self.notice = Notice(id="notice")
         self.progress = ProgressLine(glyphs, id="progress")
         self.tab_bar = TabBar(id="tab-bar")
-        self.train = TrainTab(glyphs, shades, id="train")
-        others = (DigitsTab, MistakesTab, WeightsTab, DrawTab)
-        self.tabs: dict[str, Tab] = dict(
-            zip(
-                TABS,
-                [self.train, *(tab(glyphs, shades, id=name) for tab, name in zip(others, TABS[1:], strict=True))],
-                strict=True,
-            )
-        )
+        self.train = TrainTab(glyphs, self.shades, id="train")
+        self.tabs: dict[str, Tab] = {"train": self.train}
+        for name, kind in zip(TABS[1:], (DigitsTab, MistakesTab, WeightsTab, DrawTab), strict=True):
+            self.tabs[name] = kind(glyphs, self.shades, id=name)
         self.switcher = ContentSwitcher(initial=TABS[0], id="tabs")
-        self._compared: RunFolder | None = None
         self._due = 0.0  # when the open tab is to be drawn again
-        self._printed = ""  # the beginning of a line
 
     def compose(self) -> ComposeResult:
         yield self.header
@@ -120,7 +110,7 @@ class TrainingApp(App[None]):
     def action_drive(self, what: str, *parameters: int) -> None:
         getattr(self.control, what)(*parameters)
         if what == "step" and not isinstance(self.screen, StepScreen):
-            self.push_screen(StepScreen(self.glyphs, self._shades))
+            self.push_screen(StepScreen(self.glyphs, self.shades))
         elif what != "step" and isinstance(self.screen, StepScreen):
             self.pop_screen()
 
@@ -132,21 +122,9 @@ class TrainingApp(App[None]):
         self.push_screen(SettingsScreen(self.control.source.next_config, self.glyphs), take)
 
     def action_compare(self) -> None:
-        state, runs_dir = self.control.state, self.control.source.config.runs_dir
-        current = state.run.run if state.run else ""
-        self.push_screen(RunPicker(runs_dir, current, self._compared, self.glyphs), self._compare_with)
-
-    def _compare_with(self, folder: RunFolder | None) -> None:
-        self._compared = folder
-        if folder is None:
-            self.train.compare(None)
-            return
-
-        def read() -> None:  # a long log takes a while
-            curves = folder.name, *loss_curve(folder)
-            self.call_later(lambda: self.train.compare(curves) if folder is self._compared else None)
-
-        threading.Thread(target=read, daemon=True).start()
+        run, runs_dir = self.control.state.run, self.control.source.config.runs_dir
+        picker = RunPicker(runs_dir, run.run if run else "", self.train.compared, self.glyphs)
+        self.push_screen(picker, self.train.compare_with)
 
     def action_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
@@ -196,22 +174,16 @@ class TrainingApp(App[None]):
             return  # the app is on its way out, and there is nothing left to draw on
         kinds = self.control.take(message)
         state = self.control.state
-        for event in message.events if kinds else ():
-            if isinstance(event, Preparing) and not event.done:
-                self.train.messages.add(f"{event.what}{self.glyphs.ellipsis}")
-        if RunFinished in kinds and self.control.source.trains:
-            self.train.messages.add(" ".join(outcome(state)))
+        self.train.say_what_happened(message.events if kinds else (), state)
         if StepTaken in kinds and isinstance(self.screen, StepScreen):
             self.screen.view.show(state.step)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine)
 
     def on_print(self, message: Print) -> None:
-        *lines, self._printed = (self._printed + message.text).split("\n")
-        for line in lines:
-            self.train.messages.add(line)
-            if self.control.source.folder:
-                self.control.source.folder.note(line)
+        for line in self.train.say_printed(message.text):
+            if folder := self.control.source.folder:
+                folder.note(line)
 
     def show_phase(self) -> None:
         """Draws a phase that has just begun, with its keys."""
@@ -226,11 +198,7 @@ class TrainingApp(App[None]):
         if not everything and time.monotonic() < self._due:
             return
         self._due = time.monotonic() + self.tab.seconds
-        text, is_error = notice(state)
-        if text != self.notice.content:
-            self.notice.update(text)
-        self.notice.set_class(bool(text), "-shown")
-        self.notice.set_class(is_error, "-error")
+        self.notice.show(state)
         self.header.low = self.size.height < TALL
         self.header.show(state, phase)
         if isinstance(self.tab, WeightsTab):

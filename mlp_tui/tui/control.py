@@ -139,7 +139,7 @@ class RunControl:
         elif self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)
         elif Predictions in kinds and self.phase in ("loading", "starting"):
-            # PyTorch's objects stay; to look through them for garbage would stop everything for 0.1 s at a time.
+            # PyTorch's objects stay; to search them for garbage would stop everything for 0.1 s at a time.
             gc.freeze()
             self.enter("training" if self.phase == "starting" else "ready")
         if message.paused and self.phase == "training" and self.worker.paused:

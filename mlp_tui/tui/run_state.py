@@ -102,7 +102,7 @@ class RunState:
                 self.changes.append(event)
                 self.learning_rate = event.learning_rate
             case EpochFinished():
-                # A run that is resumed from before tells an epoch again.
+                # A run that is resumed from before an epoch's end emits that epoch again.
                 self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
             case Preparing():
                 self.preparing = event

@@ -1,5 +1,7 @@
 """The first tab: the losses as a sparkline and as a chart, the accuracies, the test digits, the messages."""
 
+import threading
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,9 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from ...events import Event, Preparing, RunFinished
+from ...runs.folder import RunFolder
+from ...runs.listing import loss_curve
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
-from ..summary import summary
+from ..summary import outcome, summary
 from ..widgets.accuracy_table import AccuracyTable
 from ..widgets.digit_grid import DigitGrid
 from ..widgets.loss_chart import LossChart, Points
@@ -39,6 +44,9 @@ class TrainTab(Tab):
         self.chart = panel(LossChart(glyphs, id="chart"), "Loss by epoch")
         self.table = panel(AccuracyTable(glyphs, id="table"), "Accuracy")
         self.messages = panel(MessageLog(id="messages"), "Messages")
+        self.compared: RunFolder | None = None
+        """The run whose losses stand behind those of this one."""
+        self._printed = ""  # the beginning of a line
         self.grid = panel(DigitGrid(glyphs, colour, id="grid"), "Test digits")
 
     def compose(self) -> ComposeResult:
@@ -69,10 +77,43 @@ class TrainTab(Tab):
         self.table.show(state.rows, state.epochs, state.resume_points)
         self.grid.show(state.preview, state.predictions)
 
-    def compare(self, other: tuple[str, Points, Points] | None) -> None:
-        """Shows another run's losses behind those of this one: its name, its train curve and its tests."""
+    # Another run behind this one
+
+    def compare_with(self, folder: RunFolder | None) -> None:
+        """Shows that run's losses behind those of this one, once its log is read; None: none behind."""
+        self.compared = folder
+        if folder is None:
+            self._compare(None)
+            return
+
+        def read() -> None:  # a long log takes a while, and the screen would stand still
+            other = folder.name, *loss_curve(folder)
+            self.call_later(lambda: self._compare(other) if folder is self.compared else None)
+
+        threading.Thread(target=read, daemon=True).start()
+
+    def _compare(self, other: tuple[str, Points, Points] | None) -> None:
         self.chart.other = other
         self.chart.show(self._state)
+
+    # Messages
+
+    def say_what_happened(self, events: Sequence[Event], state: RunState) -> None:
+        """Adds messages about what a person may want to read again."""
+        for event in events:
+            if isinstance(event, Preparing) and not event.done:
+                self.messages.add(f"{event.what}{self._glyphs.ellipsis}")
+            elif isinstance(event, RunFinished) and not state.watched:
+                self.messages.add(" ".join(outcome(state)))
+
+    def say_printed(self, text: str) -> list[str]:
+        """Adds the lines that something in the program printed, once they are whole; returns these."""
+        *lines, self._printed = (self._printed + text).split("\n")
+        for line in lines:
+            self.messages.add(line)
+        return lines
+
+    # Keys
 
     def action_chart(self, option: str) -> None:
         setattr(self.chart, option, not getattr(self.chart, option))

@@ -5,11 +5,27 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Static
 
 from ..phases import PHASES, Phase
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
-from ..summary import clock, outcome
+from ..summary import clock, notice, outcome
+
+
+class Notice(Static):
+    """The sentence about a run that stays on the screen, where there is one."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+
+    def show(self, state: RunState) -> None:
+        """Says what there is to say; only where that changes, since it costs drawing it."""
+        text, is_error = notice(state)
+        if text != self.content:
+            self.update(text)
+        self.set_class(bool(text), "-shown")
+        self.set_class(is_error, "-error")
 
 
 class StatusLine(Widget):
