@@ -28,7 +28,7 @@ _HOMES = {
     "UserError": "errors",
     "Session": "session",
     "MultiLayerPerceptron": "training.model",
-    "Batches": "training.data.datasets",
+    "Batches": "training.data.batches",
     "train": "training.loops",
     "test": "training.loops",
     "fit": "training.fit",

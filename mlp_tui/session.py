@@ -188,13 +188,13 @@ class Session(EventSource):
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training import checkpoint
-        from .training.data import load_dataset
+        from .training.data.load import load_dataset
         from .training.fit import fit
         from .training.state import TrainingState
 
         if self._dataset is None:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
-        self._state = state = TrainingState(self.config)
+        self._state = state = TrainingState(self.config, self._dataset)
         # What `auto` and a relative path stand for may be something else when the run is resumed.
         config = dataclasses.replace(self.config, dataset=self._dataset.name, data_dir=self.config.data_dir.absolute())
         try:
