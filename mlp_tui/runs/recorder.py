@@ -81,7 +81,7 @@ class RunRecorder:
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Saves all that the run needs to be resumed from here, unless that would replace a good state by a ruined one."""
+        """Saves all that the run needs to be resumed from here; a ruined state never replaces a good one."""
         started = time.monotonic()
         self._last, self._epoch_ended = started, False
         if not (self._finite and self._state.weights_are_finite()):

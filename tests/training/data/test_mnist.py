@@ -193,7 +193,11 @@ def test_a_link_to_itself_counts_as_missing(server: Server, small_mnist: Path) -
     assert not path.is_symlink()
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"some bytes")[:-9], gzip.compress(b"some bytes")[:10] + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(b"some bytes")[:-9], gzip.compress(b"some bytes")[:10] + b"\xff" * 20],
+    ids=["cut off", "garbage"],
+)
 def test_a_packed_file_that_cannot_be_unpacked_is_a_sentence(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
