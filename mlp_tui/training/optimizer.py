@@ -140,7 +140,9 @@ def kernel_works(device: torch.device) -> bool:
     """Whether `call_kernel` takes right steps here: this torch may have others of these functions, or none."""
     parameter, mean, square = (torch.zeros(1, device=device) for _ in range(3))
     gradient, step = torch.ones(1, device=device), torch.zeros((), device=device)
-    rates: list[float | Tensor] = [0.1, torch.full((), 0.1, device=device)][: 2 if device.type == "cuda" else 1]
+    rates: list[float | Tensor] = [0.1]
+    if device.type == "cuda":
+        rates.append(torch.full((), 0.1, device=device))
     try:
         for rate in rates:
             call_kernel([parameter], [gradient], [[mean], [square], [step]], rate, {"betas": (0.9, 0.99), "eps": 1e-8})
