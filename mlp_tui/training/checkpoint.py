@@ -2,15 +2,17 @@
 
 import dataclasses
 import io
-import pickle
+import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..config import TrainingConfig
 from ..errors import UserError
-from ..files import written_whole
+from ..files import open_regular, written_whole
 from .device import choose_device
 from .loops import Totals
 from .model import MultiLayerPerceptron
@@ -99,18 +101,55 @@ def save(path: Path, contents: dict[str, Any]) -> None:
         file.write(buffer.getbuffer())
 
 
-def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """Reads such a file, running no code that may be in it. Raises UserError."""
+def restore(path: Path, state: TrainingState) -> int:
+    """Puts a new state where a checkpoint was saved; returns the length that the run's log had then, in bytes.
+
+    Runs no code that may be in the file. Raises UserError where the file is not what was written, or is of another
+    model.
+    """
     try:
-        contents: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise UserError(f"{path} cannot be read ({reason}), so this run cannot be resumed.") from error
-    return contents
-def restore(path, state):
-    try:
-        contents = load(path, state.device)
+        with open(open_regular(path), "rb") as file:
+            # torch does not look at the checksums of what it reads.
+            if damaged := zipfile.ZipFile(file).testzip():
+                raise ValueError(f"{damaged} in it is damaged")
+            file.seek(0)
+            contents = torch.load(file, map_location=state.device, weights_only=True)
+        own = {"training": state.state_dict(), "log_position": 0}
+        if difference := _difference(contents, own):
+            raise ValueError(f"{difference}")
         state.load_state_dict(contents["training"])
-        return int(contents["log_position"])
-    except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
-        raise UserError(f"{path} cannot be read ({error}), so this run cannot be resumed.") from error
+    except Exception as error:  # zipfile, pickle and torch raise a dozen kinds over a file that is damaged
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{path} cannot be read ({reason:.200}): put a copy of it back, or delete it to train the run anew."
+        ) from error
+    return int(contents["log_position"])
+
+
+def _difference(saved: Any, own: Any, name: str = "the checkpoint") -> str | None:
+    """Where saved values are of another kind, or of other shapes, than a state's own; None where they are alike.
+
+    Flags are left out: torch adds some to an optimizer from version to version.
+    """
+    if own is None or isinstance(own, bool):
+        return None
+    if isinstance(own, (int, float)):
+        fits = isinstance(saved, (int, float) if isinstance(own, float) else int) and 0 <= saved < math.inf
+        return None if fits else f"{name} is {saved!r:.40}"
+    if not isinstance(saved, type(own)):
+        return f"{name} is no {type(own).__name__}"
+    if isinstance(own, Tensor):
+        kinds = [(str(each.dtype), str(each.layout), tuple(each.shape), each.is_meta) for each in (saved, own)]
+        return None if kinds[0] == kinds[1] else f"{name} has the shape {kinds[0][2]} in place of {kinds[1][2]}"
+    if isinstance(own, (list, tuple)):
+        if len(saved) != len(own):
+            return f"{name} has {len(saved)} values in place of {len(own)}"
+        own, saved = dict(enumerate(own)), dict(enumerate(saved))
+    if not isinstance(own, dict):
+        return None
+    for key, value in own.items():
+        if key not in saved and not isinstance(value, bool) and value is not None:
+            return f"{name} has no {key}"
+        if difference := _difference(saved.get(key), value, str(key)):
+            return difference
+    return None
