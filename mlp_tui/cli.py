@@ -1,7 +1,9 @@
 """The command line: settings in, and the dashboard or the headless mode started with them."""
 
 import os
+import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
@@ -17,6 +19,9 @@ from .runs.source import EventSource
 from .runs.watch import WatchedRun
 from .session import Session
 from .streams import complain, open_streams, standard_output
+
+NARROWEST = 20
+"""Columns for the help: in fewer than eight, tyro looks for a layout for ever."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,11 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
 
 def run_dashboard(source: EventSource, options: Options) -> int:
     """Shows the dashboard until it is left, says what became of the run, and returns the exit code."""
+    with suppress(OSError):
+        # The terminal knows its size, also after it was resized; these may say anything, a billion columns too.
+        if os.get_terminal_size(sys.stdout.fileno()).columns:
+            os.environ.pop("COLUMNS", None)
+            os.environ.pop("LINES", None)
     from .tui.app import TrainingApp
 
     app = TrainingApp(source, options.on_hangup, options.ascii)
@@ -117,6 +127,8 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 
 def parse(arguments: list[str], default: Options | None = None) -> Options:
     """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     options: Options = tyro.cli(  # type: ignore[assignment]
         Options,
         prog="mlp-tui",
