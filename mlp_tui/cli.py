@@ -37,7 +37,7 @@ class Options:
     ] = None
     on_hangup: Annotated[
         Literal["detach", "stop"],
-        arg(help="When the connection drops, the run goes on without the dashboard (detach), or is saved and ends."),
+        arg(help="When the connection drops, the run trains on without the dashboard (detach), or is saved and ends."),
     ] = "detach"
     ascii: Annotated[bool, arg(help="Draw with ASCII characters alone.")] = False
     version: Annotated[bool, arg(help="Print the version, and nothing else.")] = False
@@ -103,22 +103,23 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 
     app = TrainingApp(source, options.on_hangup, options.ascii)
     app.run()
-    while source.unsaved and not app.worker.join(0.1):  # a save is under way, however the app came to its end
-        pass
+    worker, leaving = app.control.worker, app.leaving
+    while source.unsaved and not leaving.forced and not worker.join(0.1):
+        pass  # the run is still being saved, however the app came to its end
     code = app.return_code or 0
-    for line in app.summary_lines() if not app.detached else ():  # a run that goes on has not come to an end
+    for line in app.summary_lines() if not leaving.detached else ():  # a run that trains on has not come to an end
         print(line)
-    if app.detached and source.unfinished:
+    if leaving.detached and source.unfinished:
         pid = source.unfinished.resume_detached()
         print(f"Return to it:  mlp-tui --resume {source.unfinished.path}")
         print(f"Watch it:      mlp-tui --watch {source.unfinished.path}")
         print(f"Stop it:       kill {pid}")
-    elif app.detached:
-        complain("The run could not be saved, so it does not go on.")
+    elif leaving.detached:
+        complain("The run could not be saved, so it does not train on.")
         code = 1
     elif source.unfinished:
         print(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}")
-    if not app.worker.join(0):
+    if not worker.join(0):
         # The thread is stuck in a call that cannot be broken off: leave without it.
         sys.stdout.flush()
         os._exit(code)

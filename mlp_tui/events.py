@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from .files import parse_json
 
+SIDE = 28
+"""Pixels along each side of an image."""
+
 Reason: TypeAlias = Literal["completed", "stopped", "diverged", "failed"]
 
 

@@ -31,7 +31,7 @@ class Sink(Protocol):
 class Session(EventSource):
     """Trains as the settings say as often as `events` is called, from the same initial weights each time.
 
-    With `resume`, the first call goes on with that run.
+    With `resume`, the first call resumes that run.
     """
 
     trains = True
@@ -52,9 +52,8 @@ class Session(EventSource):
 
     @property
     def unsaved(self) -> bool:  # type: ignore[override]
-        """Whether there are steps of training that no checkpoint holds yet."""
-        recorder = self._recorder
-        return recorder is not None and recorder.unsaved
+        """Whether a run is under way, or is being saved: the process must not end now."""
+        return self._recorder is not None
 
     def resume_next(self) -> None:
         self.folder_to_resume = self.unfinished
@@ -175,7 +174,7 @@ class Session(EventSource):
         elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
             what = f"The test loss became {event.test_loss} after epoch {event.epoch}"
         elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
-            what = f"A weight was not finite any more after {state.describe()}"
+            what = f"A weight was not finite any more at {state.describe()}"
         else:
             return ""
         hint = f" ({losses.rise})" if losses.rise else f" (the largest weight is {state.largest_weight():.3g})"
@@ -190,13 +189,13 @@ class Session(EventSource):
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training import checkpoint
-        from .training.data import load_dataset
+        from .training.data.load import load_dataset
         from .training.fit import fit
         from .training.state import TrainingState
 
         if self._dataset is None:
             self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
-        self._state = state = TrainingState(self.config)
+        self._state = state = TrainingState(self.config, self._dataset)
         # What `auto` and a relative path stand for may be something else when the run is resumed.
         config = dataclasses.replace(self.config, dataset=self._dataset.name, data_dir=self.config.data_dir.absolute())
         try:

@@ -23,7 +23,7 @@ from mlp_tui.events import (
     StepTaken,
     Weights,
 )
-from mlp_tui.session import Session
+from mlp_tui.runs.source import EventSource
 
 LABELS = (9, 0, 2, 5, 1, 9, 7, 8, 1, 0, 4, 1, 7, 9, 6, 4, 2, 6, 8, 1)
 
@@ -160,11 +160,13 @@ def step_taken() -> StepTaken:
     )
 
 
-class MadeUpSession(Session):
-    """Stands in for a Session: tells the events it is given, then the end; with `hold`, not before it is stopped."""
+class MadeUpSession(EventSource):
+    """Stands in for a Session: emits the events it is given, then the end; with `hold`, not before it is stopped."""
+
+    trains = True
 
     def __init__(self, events: list[Event], end: RunFinished | None = None, hold: bool = False) -> None:
-        super().__init__(TrainingConfig())
+        self.config = self.next_config = TrainingConfig()
         self._events = events
         self._end = end or RunFinished("completed", 5, 0.05, 0.95, 4.0)
         self._hold = hold

@@ -23,8 +23,6 @@ from .terminal import Terminal
 
 COMMAND = [sys.executable, "-m", "mlp_tui"]
 
-MEMORY = pytest.mark.xfail(reason="nothing asks yet how much memory there is", strict=False)
-
 
 @pytest.fixture(scope="module")
 def program() -> Iterator[OneProcess]:
@@ -83,8 +81,8 @@ def test_a_count_that_no_machine_can_take_is_refused(program: OneProcess, option
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["--hidden-size", 10**9], marks=MEMORY),
-        pytest.param(["--hidden-size", 2**31 - 1], marks=MEMORY),
+        ["--hidden-size", 10**9],
+        ["--hidden-size", 2**31 - 1],
         ["--threads", 10**9],
         ["--threads", 10_000],
     ],
@@ -308,10 +306,10 @@ def test_a_run_that_has_its_epochs_is_left_as_it_is(program: OneProcess, run: Pa
 # Settings
 
 
-NO_NUMBERS = [None, "x", [], {}, True, -1, 10**400]
-NO_COUNTS = [*NO_NUMBERS, 1.5, 10**30]
-NO_WORDS = [None, "x", [], {}, True, 1.5]
-NO_NAMES = [None, [], {}, True, 1, "\0", "\ud800"]
+NO_NUMBERS: list[object] = [None, "x", [], {}, True, -1, 10**400]
+NO_COUNTS: list[object] = [*NO_NUMBERS, 1.5, 10**30]
+NO_WORDS: list[object] = [None, "x", [], {}, True, 1.5]
+NO_NAMES: list[object] = [None, [], {}, True, 1, "\0", "\ud800"]
 
 SETTINGS: dict[str, list[object]] = {
     **dict.fromkeys(("epochs", "batch_size", "test_batch_size", "hidden_size", "seed", "threads"), NO_COUNTS),
@@ -415,7 +413,6 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "negative log position": with_value(-1, "log_position"),
     "no weights": without("training", "model", "hidden.weight"),
     "weights of another model": with_value(torch.zeros(50, 784), "training", "model", "hidden.weight"),
-    "weights in double precision": with_value(torch.zeros(100, 784).double(), "training", "model", "hidden.weight"),
     "weights that are text": with_value("x", "training", "model", "hidden.weight"),
     "model that is none": with_value(None, "training", "model"),
     "no moments": without(*MOMENTS, "exp_avg"),
@@ -442,7 +439,7 @@ def test_a_damaged_checkpoint_is_a_sentence_and_stays(
     damage(run / "checkpoint.pt")
     before = contents(run)
     assert_one_sentence(
-        resume(program), f"{run.absolute() / 'checkpoint.pt'} cannot be read (", "or delete it to train the run anew."
+        resume(program), f"{run.absolute() / 'checkpoint.pt'} cannot be read (", "or delete it to train the run anew"
     )
     assert contents(run) == before
 

@@ -154,13 +154,13 @@ async def test_the_dashboard_computes_what_the_session_computes(small_mnist: Pat
     app = TrainingApp(Session(config))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("s")
-        while app.state.finished is None:
+        while app.control.state.finished is None:
             await pilot.pause(0.02)
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
     results = [
         [(row.train_loss, row.train_accuracy, row.test_loss, row.test_accuracy) for row in rows]
-        for rows in (alone, app.state.rows)
+        for rows in (alone, app.control.state.rows)
     ]
     assert results[0] == results[1]
     assert len(results[0]) == 3

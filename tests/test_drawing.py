@@ -67,7 +67,7 @@ def app(data: Path) -> TrainingApp:
 
 async def train(pilot: Pilot[None], app: TrainingApp) -> DrawTab:
     await pilot.press("s", "5")
-    while app.phase != "completed":
+    while app.control.phase != "completed":
         await pilot.pause(0.05)
     return tab_of(app)
 
@@ -76,10 +76,10 @@ async def read(pilot: Pilot[None], app: TrainingApp, tab: DrawTab) -> int:
     """The digit that is read once the model has answered to the last of the ink; the pad is cleared."""
     await pilot.pause(0.05)
     deadline = time.monotonic() + 5
-    while app.state.drawing is None or app.state.drawing.pixels != centred(bytes(tab.pad.pixels)):
+    while app.control.state.drawing is None or app.control.state.drawing.pixels != centred(bytes(tab.pad.pixels)):
         assert time.monotonic() < deadline
         await pilot.pause(0.02)
-    probabilities = app.state.drawing.probabilities
+    probabilities = app.control.state.drawing.probabilities
     await pilot.press("k")
     return probabilities.index(max(probabilities))
 
@@ -93,7 +93,7 @@ async def test_digits_drawn_with_the_mouse_are_read_right(app: TrainingApp, size
             for stroke in strokes_of(digit, 6, 4):
                 draw(app, *stroke)
             answers.append(await read(pilot, app, tab))
-        app.worker.close()
+        app.control.worker.close()
     assert sum(answer == digit for digit, answer in enumerate(answers)) >= 8, answers
 
 
@@ -113,7 +113,7 @@ async def test_digits_drawn_with_the_keys_in_a_corner_are_read_right(app: Traini
             for key in keys:
                 app.post_message(Key(key, None))
             answers.append(await read(pilot, app, tab))
-        app.worker.close()
+        app.control.worker.close()
     assert sum(answer == digit for digit, answer in enumerate(answers)) >= 8, answers
 
 

@@ -90,7 +90,7 @@ def test_what_nobody_foresaw_ends_the_run_and_is_logged(
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr("mlp_tui.training.checkpoint.MultiLayerPerceptron", broken)
+    monkeypatch.setattr("mlp_tui.training.state.MultiLayerPerceptron", broken)
     end = finished(list(Session(TrainingConfig(data_dir=small_mnist)).events(threading.Event())))
     assert (end.reason, end.message) == ("failed", "The training failed: RuntimeError: the disk is on fire")
     assert "Traceback" in caplog.text

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-SIDE = 28
-"""Pixels along each side of an image."""
+from ..events import SIDE as SIDE
 
 RAMP = " .:-=+*#%@"
 """Characters from black to white, for screens that know no others."""

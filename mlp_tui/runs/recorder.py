@@ -74,13 +74,14 @@ class RunRecorder:
             self._finite = self._finite and all(map(math.isfinite, event.losses))
         elif isinstance(event, EpochFinished):
             self._epoch_ended = True
+            self._finite = self._finite and math.isfinite(event.test_loss)
         waited = time.monotonic() - self._last
         due = waited > self._checkpoint_seconds or (self._epoch_ended and waited > self._cost / SHARE)
         if due and not isinstance(event, RunFinished):
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Saves all that the run needs to go on from here, unless that would replace a good state by a ruined one."""
+        """Saves all that the run needs to be resumed from here; a ruined state never replaces a good one."""
         started = time.monotonic()
         self._last, self._epoch_ended = started, False
         if not (self._finite and self._state.weights_are_finite()):

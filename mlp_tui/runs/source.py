@@ -28,7 +28,7 @@ class EventSource(Protocol):
     resumes: bool = False
     """Whether the next run is one that was broken off."""
     unsaved: bool = False
-    """Whether there are steps of training that no checkpoint holds yet: the process must not end now."""
+    """Whether a run is under way, or is being saved: the process must not end now."""
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events; the last one is always a RunFinished, and no exception comes out.

@@ -8,13 +8,12 @@ from torch import Tensor, nn
 
 from ..config import PRINT_EVERY, TrainingConfig
 from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
-from .checkpoint import TrainingState
-from .data.datasets import Batches, Dataset, normalise
+from .data.batches import Batches, Dataset, normalise
 from .device import choose_threads, describe
-from .loops import Steps, take_steps, test, train
+from .loops import test, train
 from .questions import copied, examine, step_details, weights
-from .steps.by_hand import steps_by_hand
-from .steps.graph import GraphedSteps
+from .state import TrainingState
+from .steps.plan import plan
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
@@ -23,26 +22,21 @@ EVENT_SECONDS = 0.03
 """Training time from one event to the next, where batches are shorter: what a key may have to wait for."""
 
 WEIGHTS_SECONDS = 60.0
-"""Time from one telling of all the weights to the next; the end of a run always tells them."""
-
-
-def ways_to_step() -> dict[str, Steps]:
-    """The quickest way to take steps, by the kind of device."""
-    return {"cpu": steps_by_hand, "cuda": GraphedSteps()}
+"""Time from one event with all the weights to the next; there is always one at the end of a run."""
 
 
 def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState) -> Iterator[Event]:
-    """Trains `state` on as `config` says, telling what happens. It computes only while an event is asked for.
+    """Trains `state` as `config` says, from where it is. It computes only while an event is asked for.
 
-    At each event, `state` is where the training is: what it holds then is enough to go on from there.
+    At each event, `state` is where the training is: what it holds then is enough to continue from there. `run` is
+    the run's name.
     """
     torch.set_num_threads(choose_threads(config))
     model, device = state.model, state.device
     loss_fn = nn.CrossEntropyLoss()
     train_loader = Batches(dataset.train.to(device), config.batch_size, state.shuffle)
     test_loader = Batches(dataset.test.to(device), config.test_batch_size)
-    state.optimizer.total_steps = config.epochs * len(train_loader) if config.schedule == "one-cycle" else 0
-    steps = ways_to_step().get(device.type, take_steps)
+    steps = plan(model, loss_fn, state.optimizer)
 
     yield RunStarted(
         run=run,
@@ -52,7 +46,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         train_size=len(dataset.train),
         test_size=len(dataset.test),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        notice=dataset.notice,
+        notice=" ".join(filter(None, (dataset.notice, state.notice))),
         resumed_from=state.describe(),
     )
     shown = EXAMPLES if len(dataset.test) >= EXAMPLES.stop else range(min(len(EXAMPLES), len(dataset.test)))
@@ -66,7 +60,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     examples = normalise(images.to(device))
     yield predict(model, examples)
 
-    told: set[int] = set()
+    emitted: set[int] = set()
     weights_due = time.monotonic() + WEIGHTS_SECONDS
 
     def interval() -> float:
@@ -89,7 +83,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         started = time.perf_counter()
         result = test(model, test_loader, loss_fn, epoch=state.epoch)
         test_seconds = time.perf_counter() - started
-        yield from examine(result, dataset.test, told)
+        yield from examine(result, dataset.test, emitted)
         state.end_epoch()
         yield EpochFinished(
             epoch=state.epoch,

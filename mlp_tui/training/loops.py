@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn, optim
@@ -45,11 +45,13 @@ class TestResult(NamedTuple):
     logits: Tensor
 
 
-Steps: TypeAlias = Callable[
-    [nn.Module, Iterator[tuple[Tensor, Tensor]], int, nn.Module, optim.Optimizer],
-    Stepped,
-]
-"""A way to train on the next batches: `take_steps`, or another that comes to the same numbers sooner."""
+class Steps(Protocol):
+    """A way to train on the next `count` batches that comes to the same numbers as `take_steps`, sooner."""
+
+    group: int
+    """Batches that it takes at once, from the second of an epoch on: an event comes after whole groups."""
+
+    def __call__(self, batches: Iterator[tuple[Tensor, Tensor]], count: int) -> Stepped: ...
 
 
 def take_steps(
@@ -59,7 +61,7 @@ def take_steps(
     loss_fn: nn.Module,
     optimizer: optim.Optimizer,
 ) -> Stepped:
-    """Trains on the next `count` batches. The results stay on the device, so that nothing waits for it."""
+    """Trains on the next `count` batches, which must be there. The results stay on the device: nothing waits for it."""
     losses, correct, images = [], [], 0
     for inputs, targets in islice(batches, count):  # 1. Fetch next batch of data
         optimizer.zero_grad()  # 2. Zero parameter gradients
@@ -82,15 +84,15 @@ def train(
     optimizer: optim.Optimizer,
     epoch: int = -1,
     totals: Totals | None = None,
-    steps: Steps = take_steps,
+    steps: Steps | None = None,
     interval: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[BatchFinished]:
     """Trains a model for one epoch (one pass through the entire training data).
 
     Yields an event after each batch; or, where `interval` says so, after as many as take about that many seconds.
     `epoch` counts from 0, as in the notebook; the events count from 1. The clock stands still while the caller
-    holds an event, so a pause does not count as training. With the `totals` of an epoch broken off, it goes on:
-    the loader must then yield the batches that are left.
+    holds an event, so a pause does not count as training. With the `totals` of an epoch that was broken off, the
+    loader must yield the batches that are left. With `steps`, made for these objects by `steps.plan`, it is faster.
     """
     totals = totals or Totals()
     count = len(train_loader)
@@ -102,7 +104,7 @@ def train(
     while totals.batches < count:
         to_line = PRINT_EVERY - (totals.batches - 1) % PRINT_EVERY
         at_once = min(at_once, to_line, count - totals.batches)
-        stepped = steps(model, batches, at_once, loss_fn, optimizer)
+        stepped = take_steps(model, batches, at_once, loss_fn, optimizer) if steps is None else steps(batches, at_once)
 
         losses = stepped.losses.tolist()  # waits for the device
         for loss in losses:
@@ -121,17 +123,23 @@ def train(
             running_accuracy=totals.correct / totals.images,
             images_per_second=totals.images / totals.seconds,
             seconds=totals.seconds,
-            learning_rate=float(getattr(optimizer, "rate", optimizer.param_groups[0]["lr"])),
+            learning_rate=float(optimizer.param_groups[0]["lr"]),
             losses=tuple(losses),
         )
         # By the last batches' time; no more than twice as many, since the first ones may tell little.
-        at_once = min(max(1, int(interval() / (took / at_once))), 2 * at_once)
+        seconds = interval()
+        at_once = min(max(1, int(seconds / (took / at_once))), 2 * at_once)
+        if steps is not None and seconds:
+            at_once += -(totals.batches - 1 + at_once) % steps.group
         started = time.perf_counter()
 
 
 @torch.no_grad()
 def test(model: nn.Module, test_loader: Loader, loss_fn: nn.Module, epoch: int = -1) -> TestResult:
-    """Tests a model for one epoch of test data: no gradients, so steps 2, 5 and 6 are not needed."""
+    """Tests a model for one epoch of test data: no gradients, so steps 2, 5 and 6 are not needed.
+
+    `epoch` counts from 0. Raises RuntimeError where the loader yields nothing.
+    """
     losses, logits, correct = [], [], []
 
     model.eval()  # Set model in evaluation mode

@@ -1,6 +1,5 @@
-"""Adam, without the bookkeeping that torch's own does around each step; and the schedule of its learning rate."""
+"""Adam, without the bookkeeping that torch's own does around each step."""
 
-import math
 from collections.abc import Callable, Iterator
 from inspect import unwrap
 from typing import Any
@@ -8,35 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
-WARM_UP = 0.3
-"""The share of a one-cycle schedule in which the learning rate rises."""
-
-START, PEAK = 0.02, 0.5
-"""The shares of the learning rate that a one-cycle schedule starts from and rises to.
-
-The notebook's rate is as high as this model bears for long. Half of it as the peak reads 98.0 % of MNIST's test
-set, all of it 97.6 %.
-"""
-
-
-def one_cycle(progress: float) -> float:
-    """The share of the learning rate that is taken at `progress`, 0 to 1: it rises, then falls to nothing.
-
-    Smith and Topin, 2018, https://arxiv.org/abs/1708.07120, with cosines, as torch's OneCycleLR has it; the
-    momentum stays.
-    """
-    if progress < WARM_UP:
-        return START + (PEAK - START) * (1 - math.cos(math.pi * progress / WARM_UP)) / 2
-    return PEAK * (1 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1 - WARM_UP)))) / 2
+from .schedule import Schedule
 
 
 class Adam(optim.Adam):
     """torch's Adam with its fused kernel: the same numbers and the same state dict.
 
     On a model of a few small tensors, torch spends half of a step on sorting out which of them have gradients
-    and what is asked of them. Here each has one and what is asked stays the same, so a step goes straight to
-    torch's kernel (Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980). With `total_steps`, the learning rate
-    goes through one cycle in so many steps.
+    and what is asked of them. Where each has one, and nothing but a learning rate was asked for, a step goes
+    straight to torch's kernel (Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980).
+
+    With a `schedule`, each step sets the learning rate of `param_groups` to its own before it is taken.
     """
 
     # As torch wraps these, each imports torch's compiler first, which takes most of a second.
@@ -44,65 +25,128 @@ class Adam(optim.Adam):
     state_dict = unwrap(optim.Optimizer.state_dict)
     zero_grad = unwrap(optim.Optimizer.zero_grad)
 
-    def __init__(self, params: Any, lr: float, total_steps: int = 0) -> None:
+    def __init__(self, params: Any, lr: float, schedule: Schedule | None = None) -> None:
         super().__init__(params, lr=lr, fused=True)
-        self.total_steps = total_steps
+        self.schedule = schedule
         self.steps = 0
         """Steps taken so far."""
         self.given_rates: Iterator[Tensor] | None = None
-        """Where set, the learning rates of the steps to come, on the device, in place of those of the schedule."""
+        """While steps are recorded for replaying: where each finds its learning rate, on the device."""
         self._make_state()
+        self.direct = kernel_works(self.param_groups[0]["params"][0].device)
+        """Whether torch's kernel can be called as it is called here."""
+        if not self.direct:
+            for group in self.param_groups:
+                group["fused"] = None
 
     def _make_state(self) -> None:
-        (group,) = self.param_groups
-        for parameter in group["params"]:
-            self.state[parameter] = {
-                "step": torch.zeros((), device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+        self._collect()
+
+    def _collect(self) -> None:
+        """Lists the tensors of the state by their kind, as each step needs them."""
+        states = [self.state[parameter] for parameter in self.param_groups[0]["params"]]
+        self._tensors = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises ValueError or KeyError where it is the state of other parameters."""
         unwrap(optim.Optimizer.load_state_dict)(self, state_dict)
         if not self.state:  # it was torch's, before its first step
             self._make_state()
+        self._collect()
+        if not self.direct:
+            for group in self.param_groups:
+                group["fused"] = None
         self.steps = int(next(iter(self.state.values()))["step"])
 
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        rate = float(self.param_groups[0]["lr"])
-        return rate * one_cycle(step / self.total_steps) if self.total_steps else rate
-
     @property
-    def rate(self) -> float:
-        """The learning rate of the last step taken, or of the first one where none was."""
-        return self.rate_at(max(0, self.steps - 1))
+    def is_plain(self) -> bool:
+        """Whether `update` does all that is asked of a step."""
+        (group, *others) = self.param_groups
+        asked = ("amsgrad", "maximize", "weight_decay", "differentiable", "decoupled_weight_decay")
+        return self.direct and not others and not any(group.get(name) for name in asked)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step. Each parameter must have a gradient."""
-        (group,) = self.param_groups
-        self.update([parameter.grad for parameter in group["params"]])
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step; returns what `closure` does, if there is one."""
+        gradients = [parameter.grad for group in self.param_groups for parameter in group["params"]]
+        if closure is None and self.is_plain and None not in gradients:
+            self.update(gradients)
+            return None
+        self.advance(1)
+        return super().step(closure)  # type: ignore[no-any-return]
+
+    def advance(self, count: int) -> list[float]:
+        """Counts the next steps as taken, and returns the learning rate of each."""
+        rates = [float(self.param_groups[0]["lr"])] * count
+        if self.schedule is not None:
+            rates = [self.schedule.rate_at(self.steps + i) for i in range(count)]
+            for group in self.param_groups:
+                group["lr"] = rates[-1]
+        self.steps += count
+        return rates
 
     def update(self, gradients: list[Tensor]) -> None:
-        """One step down these gradients, one for each parameter, in their order; autograd must be off."""
+        """One step down these gradients, one for each parameter, in their order; autograd must be off.
+
+        Only where the optimizer `is_plain`.
+        """
         (group,) = self.param_groups
-        states = [self.state[parameter] for parameter in group["params"]]
-        steps = [state["step"] for state in states]
-        torch._foreach_add_(steps, 1)
-        torch._fused_adam_(
-            group["params"],
-            gradients,
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [],
-            steps,
-            lr=next(self.given_rates) if self.given_rates else self.rate_at(self.steps),
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            weight_decay=0.0,
-            eps=group["eps"],
-            amsgrad=False,
-            maximize=False,
-        )
-        self.steps += 1
+        rate: float | Tensor
+        if self.given_rates is not None:
+            rate = next(self.given_rates)
+        else:
+            (rate,) = self.advance(1)
+            if gradients[0].is_cuda:  # in single precision, as a replayed step has it, for the same numbers
+                rate = torch.full((), rate, dtype=torch.float32, device=gradients[0].device)
+        call_kernel(group["params"], gradients, self._tensors, rate, group)
+
+
+def call_kernel(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    state: list[list[Tensor]],
+    rate: float | Tensor,
+    group: dict[str, Any],
+) -> None:
+    """One step of Adam by torch's fused kernel, in place; `group` holds `betas` and `eps`. Not public functions."""
+    means, squares, steps = state
+    torch._foreach_add_(steps, 1)
+    torch._fused_adam_(
+        parameters,
+        gradients,
+        means,
+        squares,
+        [],
+        steps,
+        lr=rate,
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        weight_decay=0.0,
+        eps=group["eps"],
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+@torch.no_grad()
+def kernel_works(device: torch.device) -> bool:
+    """Whether `call_kernel` takes right steps here: this torch may have others of these functions, or none."""
+    parameter, mean, square = (torch.zeros(1, device=device) for _ in range(3))
+    gradient, step = torch.ones(1, device=device), torch.zeros((), device=device)
+    rates: list[float | Tensor] = [0.1]
+    if device.type == "cuda":
+        rates.append(torch.full((), 0.1, device=device))
+    try:
+        for rate in rates:
+            call_kernel([parameter], [gradient], [[mean], [square], [step]], rate, {"betas": (0.9, 0.99), "eps": 1e-8})
+    except Exception:
+        return False
+    # Down a gradient that stays the same, each step is as long as the rate.
+    return abs(float(parameter) + 0.1 * len(rates)) < 1e-5 and float(step) == len(rates)

@@ -1,4 +1,4 @@
-"""What may be asked of a model between two steps of its training, and what may be told of a step."""
+"""What may be asked of a model between two steps of its training: a drawing, its weights, a step's details."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..events import DigitImages, Drawing, Mistakes, StepTaken, Weights
-from .checkpoint import TrainingState
-from .data.datasets import SIDE, Digits, normalise
+from ..events import SIDE, DigitImages, Drawing, Mistakes, StepTaken, Weights
+from .data.batches import Digits, normalise
+from .data.centring import centred
 from .loops import TestResult
+from .state import TrainingState
 
 NAMED = 10
 """The most mistakes of one kind, a label taken for a digit, that are named one by one."""
@@ -20,15 +21,17 @@ ACTIVITY_IMAGES = 1000
 
 
 @torch.no_grad()
-def read_drawing(state: TrainingState, pixels: bytes) -> Drawing:
-    """What the model makes of 28x28 bytes, ink bright."""
-    image = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(1, SIDE, SIDE)
-    return Drawing(pixels, tuple(state.model(normalise(image.to(state.device))).softmax(-1)[0].tolist()))
+def read_drawing(state: TrainingState, pixels: bytes) -> Drawing | None:
+    """What the model makes of a drawing, 28x28 bytes, ink bright, once it is `centred`; None where there is no ink."""
+    if (seen := centred(pixels)) is None:
+        return None
+    image = torch.frombuffer(bytearray(seen), dtype=torch.uint8).view(1, SIDE, SIDE)
+    return Drawing(seen, tuple(state.model(normalise(image.to(state.device))).softmax(-1)[0].tolist()))
 
 
 @torch.no_grad()
 def weights(state: TrainingState, test: Digits) -> Weights:
-    """The hidden units as they are now."""
+    """The hidden units as they are now, and how active they are on the first images of `test`."""
     model = state.model
     images = normalise(test.images[:ACTIVITY_IMAGES].to(state.device))
     activity = (F.relu(model.hidden(images.flatten(1))) > 0).float().mean(0)
@@ -44,7 +47,7 @@ def weights(state: TrainingState, test: Digits) -> Weights:
 
 
 def quantised(values: Tensor, scale: float) -> tuple[bytes, ...]:
-    """Rows of numbers as bytes: each by `scale`, rounded, 128 added. Numbers that are not finite become 128."""
+    """Numbers, shape (rows, n), as n bytes a row: each by `scale`, rounded, 128 added; 128 if not finite."""
     steps = torch.nan_to_num(values / scale, nan=0.0, posinf=0.0, neginf=0.0).round().clamp(-127, 127) + 128
     return tuple(bytes(row) for row in steps.to(torch.uint8).cpu().numpy())
 
@@ -64,7 +67,7 @@ def step_details(state: TrainingState, digits: Digits, rows: Tensor, before: dic
     return StepTaken(
         epoch=state.epoch + 1,
         batch=state.totals.batches,
-        learning_rate=state.optimizer.rate,
+        learning_rate=float(state.optimizer.param_groups[0]["lr"]),
         labels=tuple(labels.tolist()),
         pixels=as_bytes(pixels),
         logits=tuple(map(tuple, logits.tolist())),
@@ -77,8 +80,8 @@ def step_details(state: TrainingState, digits: Digits, rows: Tensor, before: dic
     )
 
 
-def examine(result: TestResult, digits: Digits, told: set[int]) -> Iterator[DigitImages | Mistakes]:
-    """What a test of `digits` got wrong; first the pixels of those that were not `told` yet, which then are."""
+def examine(result: TestResult, digits: Digits, emitted: set[int]) -> Iterator[DigitImages | Mistakes]:
+    """What a test of `digits` got wrong; first the pixels of those that were not `emitted` yet, which then are."""
     logits, labels = result.logits.cpu(), digits.labels.cpu()
     confidences, predictions = logits.softmax(1).max(1)
     confusion = torch.bincount(labels * 10 + predictions, minlength=100).view(10, 10)
@@ -91,8 +94,8 @@ def examine(result: TestResult, digits: Digits, told: set[int]) -> Iterator[Digi
         counts[pair] += 1
         if counts[pair] <= NAMED:
             named.append(place)
-    new = [place for place in named if place not in told]
-    told.update(new)
+    new = [place for place in named if place not in emitted]
+    emitted.update(new)
     if new:
         yield DigitImages(tuple(new), as_bytes(digits.images[new]))
     yield Mistakes(

@@ -1,7 +1,7 @@
 """What the dashboard knows of a run: its events, added up."""
 
 from collections import deque
-from typing import Literal, TypeAlias
+from pathlib import Path
 
 from ..events import (
     BatchFinished,
@@ -15,7 +15,6 @@ from ..events import (
     Predictions,
     Preparing,
     Preview,
-    Reason,
     RunFinished,
     RunStarted,
     Saving,
@@ -24,8 +23,6 @@ from ..events import (
     Weights,
 )
 from .history import LossHistory
-
-Phase: TypeAlias = Literal["loading", "ready", "training", "paused", "stopping", "live", "killed"] | Reason
 
 RECENT = 200
 """The last batches whose losses are kept one by one."""
@@ -38,6 +35,8 @@ class RunState:
     """The latest event of each kind, the history of the losses, and the epochs' results."""
 
     def __init__(self) -> None:
+        self.folder: Path | None = None
+        """Where the run is saved."""
         self.preparing: Preparing | None = None
         self.run: RunStarted | None = None
         self.preview: Preview | None = None
@@ -103,7 +102,7 @@ class RunState:
                 self.changes.append(event)
                 self.learning_rate = event.learning_rate
             case EpochFinished():
-                # A run that is resumed from before tells an epoch again.
+                # A run that is resumed from before an epoch's end emits that epoch again.
                 self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
             case Preparing():
                 self.preparing = event

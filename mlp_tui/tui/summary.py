@@ -1,7 +1,6 @@
 """What a run came to, in a few lines that stay."""
 
 import os
-from pathlib import Path
 
 from ..headless.confusion import confused_words
 from .run_state import RunState
@@ -9,7 +8,7 @@ from .run_state import RunState
 ENDS = {"completed": "", "stopped": "Stopped: ", "diverged": "Diverged: ", "failed": "Failed: "}
 
 
-def summary(state: RunState, folder: Path | None) -> list[str]:
+def summary(state: RunState) -> list[str]:
     """The end of a run, a sentence or two a line; nothing while it is under way."""
     end = state.finished
     if end is None or not state.rows:
@@ -23,6 +22,7 @@ def summary(state: RunState, folder: Path | None) -> list[str]:
         lines.append(f"Test accuracy {end.test_accuracy:.2%}, {best}.")
     if state.mistakes:
         lines.append(confused_words(state.mistakes.confusion))
+    folder = state.folder
     if folder and end.reason == "completed" and not end.message:
         lines.append(f"Saved in {min(str(folder), os.path.relpath(folder), key=len)}")
     return lines
@@ -33,3 +33,23 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def outcome(state: RunState) -> list[str]:
+    """The end of a run in short sentences, the most important first."""
+    if state.finished is None:
+        return []
+    epochs, accuracy = state.finished.epochs, state.finished.test_accuracy
+    sentences = [f"{epochs} epoch{'s' * (epochs != 1)} in {clock(state.finished.seconds)}."]
+    if accuracy is not None and state.best is not None:
+        sentences.append(f"Test accuracy {accuracy:.2%}, best {state.best.test_accuracy:.2%}.")
+    return sentences
+
+
+def notice(state: RunState) -> tuple[str, bool]:
+    """The sentence that stays on the screen, or nothing; and whether it is about an error."""
+    if state.finished and state.finished.message and not (state.watched and state.watched.live):
+        return state.finished.message, True
+    if state.error:
+        return f"The run cannot be saved: {state.error}.", True
+    return state.run.notice if state.run else "", False

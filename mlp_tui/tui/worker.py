@@ -1,32 +1,23 @@
-"""The worker thread: it pulls a session's events, which trains, and posts them to the app."""
+"""The worker thread: it pulls a source's events, which is what trains, and posts them to the app."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 from textual.message import Message
 
-from ..events import (
-    BatchFinished,
-    DigitImages,
-    EpochFinished,
-    Event,
-    Mistakes,
-    Predictions,
-    Preview,
-    Weights,
-)
+from ..events import BatchFinished, DigitImages, EpochFinished, Event, Mistakes, Predictions, Preview, Weights
 from ..runs.source import EventSource
 
 POST_SECONDS = 0.25
 """Time from one message to the next: what a person can follow, and costs the training little."""
 
-HELD = (BatchFinished, EpochFinished, Predictions)
-"""The events at which the training may be held: from the first look at the untrained model on."""
+PAUSING = (BatchFinished, EpochFinished, Predictions)
+"""The events at which the training may pause: the predictions of the untrained model are the first."""
 
-FOLLOWED = (Preview, DigitImages, Mistakes, Weights)
-"""The events that go with the one that follows them."""
+BUNDLED = (Preview, DigitImages, Mistakes, Weights)
+"""Events that wait for one of PAUSING, which soon follows, and are posted in one message with it."""
 
 Question = Callable[[], Event | None]
 
@@ -34,80 +25,91 @@ log = logging.getLogger(__name__)
 
 
 class Emitted(Message):
-    """What training told since the message before, in order; and whether it is held now."""
+    """The events since the message before, in order."""
 
-    def __init__(self, events: tuple[Event, ...], held: bool = False) -> None:
+    def __init__(self, run: int, events: tuple[Event, ...], paused: bool = False, answers: bool = False) -> None:
         super().__init__()
+        self.run = run
+        """The number of the run that they belong to, as `TrainingWorker.run` counts."""
         self.events = events
-        self.held = held
+        self.paused = paused
+        """Whether the training is paused now."""
+        self.answers = answers
+        """Whether there are answers among them, for which a person waits."""
 
 
 class TrainingWorker:
-    """Drives one session on a thread of its own.
+    """Pulls the events of one source on a thread of its own.
 
-    The thread trains while events are pulled; so pausing is not pulling. Every method is called by the app and
-    returns at once; what came of it, the app hears as events. A run's last event is a RunFinished.
+    The source trains while its events are pulled; so a pause is not pulling. Every method is called by the app and
+    returns at once; what came of it, the app gets as events. The last event of each run is a RunFinished.
     """
 
-    def __init__(self, session: EventSource, post: Callable[[Message], object]) -> None:
-        self._session = session
+    def __init__(self, source: EventSource, post: Callable[[Message], object]) -> None:
+        self._source = source
         self._post = post
-        self._wake = threading.Condition()  # guards what follows, and tells of its changes
-        self._going = False
+        self._wake = threading.Condition()  # guards what follows, and wakes the thread when it changes
+        self.run = 0
+        """The number of the run that was asked for last, from 0; the thread may still be in the one before."""
+        self._paused = True
         self._until: type[Event] | None = None
         self._stop = threading.Event()
-        self._again = False
+        self._next_stop: threading.Event | None = None  # of the next run, from when it is asked for until it begins
         self._closing = False
-        self._questions: dict[str, Question] = {}
+        self._questions: dict[Hashable, Question] = {}
         # A daemon: a thread that is stuck (importing, or in a system call) must not keep the process alive.
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread: it loads all that training needs, and holds before the first batch."""
+        """Starts the thread: it loads all that training needs, and pauses before the first batch."""
         self._thread.start()
 
-    def go_on(self, until: type[Event] | None = None) -> None:
-        """Trains on; with `until`, as far as the next event of that kind."""
-        with self._wake:
-            self._going, self._until = True, until
-            self._wake.notify()
-
     @property
-    def going(self) -> bool:
-        """Whether the training is let go on."""
-        return self._going
+    def paused(self) -> bool:
+        """Whether the training is to pause, or has."""
+        return self._paused
 
     def pause(self) -> None:
-        self._going = False
+        """Pauses at the next event that allows it."""
+        self._paused = True
 
-    def ask(self, name: str, question: Question) -> None:
-        """Has a question answered by the thread that trains, between two events; the answer is told as an event.
+    def unpause(self, until: type[Event] | None = None) -> None:
+        """Trains on; with `until`, as far as the next event of that kind."""
+        with self._wake:
+            self._paused, self._until = False, until
+            self._wake.notify()
 
-        One that waits is replaced by a newer one of the same name.
+    def ask(self, question: Question, name: str | None = None) -> None:
+        """Has a question answered by the thread that trains, between two events; its answer is posted as an event.
+
+        With a `name`, it takes the place of a question of that name that is still waiting.
         """
         with self._wake:
-            self._questions[name] = question
+            self._questions[name or object()] = question
             self._wake.notify()
 
     def stop(self) -> None:
-        """Ends the run at its next event."""
+        """Ends the run at its next event: the one that was asked for last, even where it has not begun yet."""
         with self._wake:
-            self._stop.set()
+            (self._next_stop or self._stop).set()
             self._wake.notify()
 
-    def restart(self, going: bool = True) -> None:
-        """Ends the run if there is one, and begins another; without `going`, as far as before its first batch."""
+    def restart(self, paused: bool = False) -> None:
+        """Ends the run if there is one, and begins another; where it is `paused`, as far as before its first batch."""
         with self._wake:
-            self._going, self._until, self._again = going, None, True
+            if self._next_stop is None:
+                self.run += 1
+            self._next_stop = threading.Event()
+            self._paused, self._until = paused, None
             self._stop.set()
             self._wake.notify()
 
     def close(self) -> None:
-        """Ends the run and the thread."""
-        # No lock: a signal handler calls this, and may have interrupted the holder of it.
-        self._closing = True
-        self._stop.set()
-        threading.Thread(target=self.stop, daemon=True).start()
+        """Ends the run, which saves it, and the thread."""
+        with self._wake:
+            self._closing = True
+            self._stop.set()
+            self._wake.notify()
 
     def join(self, timeout: float) -> bool:
         """Waits for the thread's end, `timeout` seconds at most; whether it has ended."""
@@ -116,58 +118,58 @@ class TrainingWorker:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        run = 0
         while not self._closing:
-            self._relay(self._session.events(self._stop))
-            self._wait(lambda: self._again or self._closing)
+            self._relay(run, self._source.events(self._stop))
+            self._wait(run, lambda: self._next_stop is not None or self._closing)
             with self._wake:
-                self._again = False
-                if not self._closing:
-                    self._stop = threading.Event()
+                run = self.run
+                self._stop, self._next_stop = self._next_stop or self._stop, None
 
-    def _relay(self, events: Iterator[Event]) -> None:
+    def _relay(self, run: int, events: Iterator[Event]) -> None:
+        """Pulls a run's events, and posts them."""
         waiting: list[Event] = []
         due = 0.0
 
-        def flush(held: bool = False) -> None:
+        def flush(paused: bool = False, answers: bool = False) -> None:
             nonlocal due
             if waiting:
-                self._post(Emitted(tuple(waiting), held))
+                self._post(Emitted(run, tuple(waiting), paused, answers))
                 waiting.clear()
             due = time.monotonic() + POST_SECONDS
 
         for event in events:
             waiting.append(event)
-            if isinstance(event, HELD):
+            if isinstance(event, PAUSING):
                 if self._until and isinstance(event, self._until):
-                    self._going, self._until = False, None
-                if self._questions:
+                    self._paused, self._until = True, None
+                if answered := bool(self._questions):
                     waiting += self._answers()
-                    due = 0.0
-                if not self._going:
-                    flush(held=True)
-                    self._wait(lambda: self._going or self._stop.is_set())
-                if time.monotonic() >= due:
-                    flush()
-            elif not isinstance(event, FOLLOWED):
+                if self._paused:
+                    flush(paused=True, answers=answered)
+                    self._wait(run, lambda: not self._paused or self._stop.is_set())
+                elif answered or time.monotonic() >= due:
+                    flush(answers=answered)
+            elif not isinstance(event, BUNDLED):
                 flush()
         flush()
 
-    def _wait(self, done: Callable[[], bool]) -> None:
+    def _wait(self, run: int, done: Callable[[], bool]) -> None:
         """Waits, and answers questions meanwhile."""
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: done() or self._questions)
                 if not self._questions:
                     return
-            self._post(Emitted(tuple(self._answers()), held=True))
+            self._post(Emitted(run, tuple(self._answers()), paused=True, answers=True))
 
     def _answers(self) -> list[Event]:
         with self._wake:
             questions, self._questions = self._questions, {}
         answers = []
-        for name, question in questions.items():
+        for question in questions.values():
             try:
                 answers.append(question())
             except Exception:
-                log.exception("The question about %s could not be answered", name)
+                log.exception("A question to the model could not be answered")
         return [answer for answer in answers if answer is not None]

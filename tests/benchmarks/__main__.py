@@ -19,13 +19,14 @@ from torch import nn, optim
 from mlp_tui.config import TrainingConfig, default_data_dir
 from mlp_tui.events import BatchFinished, EpochFinished
 from mlp_tui.session import Session
-from mlp_tui.training.data.datasets import SYNTHETIC_SEED, Batches, Dataset, Digits, read_split
-from mlp_tui.training.data.strokes import draw_digits
+from mlp_tui.training.data.batches import Batches, Dataset, Digits
+from mlp_tui.training.data.mnist import read_split
+from mlp_tui.training.data.synthetic import draw
 from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
-from mlp_tui.training.steps.by_hand import linear
-from mlp_tui.tui.widgets.tab_bar import TABS
+from mlp_tui.training.steps.by_hand import one_dnn_linear as linear
+from mlp_tui.tui.keys import TABS
 
 from .measure import Program, epoch_of, result_of, seconds, side_by_side
 from .notebook import notebook_epoch
@@ -190,9 +191,7 @@ def measure_digits() -> None:
 
 def drawn_digits() -> Dataset:
     """The built-in digits, drawn anew."""
-    generator = torch.Generator().manual_seed(SYNTHETIC_SEED)
-    labels = torch.randint(10, (70_000,), generator=generator)
-    images = draw_digits(labels, generator)
+    images, labels = draw()
     return Dataset("synthetic", Digits(images[:60_000], labels[:60_000]), Digits(images[60_000:], labels[60_000:]))
 
 

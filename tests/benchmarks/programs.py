@@ -16,12 +16,12 @@ from mlp_tui.session import Session
 from mlp_tui.tui.app import TrainingApp
 class Measured(TrainingApp):
     def on_mount(self):
-        self.action_start()
+        self.control.start()
         self.set_timer(0.1, lambda: self.action_open_tab(sys.argv[2]))
-        self.set_interval(0.5, lambda: self.state.finished and self.exit())
+        self.set_interval(0.5, lambda: self.control.state.finished and self.exit())
 app = Measured(Session(TrainingConfig(dataset="mnist", epochs=20)))
 app.run()
-json.dump([row.train_seconds for row in app.state.rows], open(sys.argv[1], "w"))
+json.dump([row.train_seconds for row in app.control.state.rows], open(sys.argv[1], "w"))
 """
 """Twenty epochs with the tab open that the second argument names."""
 
@@ -60,12 +60,12 @@ class Endless(Session):
 class Measured(TrainingApp):
     figures = []
     def on_mount(self):
-        self.action_start()
+        self.control.start()
         self.set_interval(0.05, self.look)
     def look(self):
-        if self.state.rows and not self.figures:
+        if self.control.state.rows and not self.figures:
             self.measure()
-        if self.state.finished:
+        if self.control.state.finished:
             self.measure()
             self.exit()
     def measure(self):

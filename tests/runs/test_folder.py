@@ -71,7 +71,7 @@ def test_a_file_of_another_kind_is_never_waited_for(tmp_path: Path, name: str, r
         with pytest.raises(OSError):
             folder.cut_log(0)
     if name == "config.json":
-        with pytest.raises(UserError, match="config.json cannot be read"):
+        with pytest.raises(UserError, match=r"config\.json cannot be read"):
             folder.read_config()
     if name == "lock":
         with pytest.raises(OSError):
@@ -109,7 +109,8 @@ def test_damaged_lines_of_a_log_are_skipped(tmp_path: Path) -> None:
     [
         '{"event": "batch_finished", "epoch": "1", "batch": 1, "batches": 1, "loss": 1, "running_loss": 1, '
         '"running_accuracy": 1, "images_per_second": 1, "seconds": 1}',
-        '{"event": "run_finished", "reason": "bored", "epochs": 1, "test_loss": null, "test_accuracy": 1, "seconds": 1}',
+        '{"event": "run_finished", "reason": "bored", "epochs": 1, "test_loss": null, '
+        '"test_accuracy": 1, "seconds": 1}',
         '{"event": "preview", "indices": [1], "labels": 1, "pixels": ["AA=="]}',
         '{"event": "watched", "live": true, "age": ' + "9" * 400 + "}",
         '{"event": ["preview"]}',

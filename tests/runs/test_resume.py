@@ -391,7 +391,7 @@ def test_detach_take_over_detach_again_and_let_it_finish(terminal: Callable[...,
     assert screen.wait(10) == 0
     assert "mlp-tui --resume" in screen.wait_for("Stop it: +kill")
     folder = latest()
-    wait_until(folder.is_locked)
+    wait_until(folder.lock.is_held)
     screen = terminal(command(mnist, "--resume", "latest"), 120, 40)
     screen.wait_for("● training")
     screen.type("d")

@@ -6,9 +6,10 @@ from statistics import mean
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import EpochFinished, Event, Predictions, Preview
-from mlp_tui.training.checkpoint import TrainingState
-from mlp_tui.training.data.datasets import Dataset, read_split
+from mlp_tui.training.data.batches import Dataset
+from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.fit import fit
+from mlp_tui.training.state import TrainingState
 
 NOTEBOOK_ACCURACY = 0.948
 """The mean final test accuracy of the notebook's recipe over seeds 0 to 4."""
@@ -20,7 +21,7 @@ def real_mnist(folder: Path) -> Dataset:
 
 
 def run(config: TrainingConfig, dataset: Dataset) -> Iterator[Event]:
-    return fit(config, dataset, "a-run", TrainingState(config))
+    return fit(config, dataset, "a-run", TrainingState(config, dataset))
 
 
 def test_the_default_run_ends_where_the_notebook_ends(mnist_dir: Path) -> None:

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
-from mlp_tui.training.data.datasets import Batches, Digits, normalise, read_split
+from mlp_tui.training.data.batches import Batches, Digits, normalise
+from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.loops import train
 from mlp_tui.training.model import MultiLayerPerceptron

@@ -1,4 +1,4 @@
-"""What is told of a model between two steps, against the model itself."""
+"""What is asked of a model between two steps, against the model itself."""
 
 import threading
 from pathlib import Path
@@ -11,40 +11,48 @@ from torch import nn, optim
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import BatchFinished, DigitImages, Event, LearningRateChanged, Mistakes, StepTaken, Weights
 from mlp_tui.session import Session
-from mlp_tui.training.checkpoint import TrainingState
-from mlp_tui.training.data.datasets import Batches, normalise
+from mlp_tui.training.data.batches import Batches, Dataset, normalise
+from mlp_tui.training.data.centring import FAINT, centred
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.questions import NAMED, examine, read_drawing, weights
+from mlp_tui.training.state import TrainingState
 
 from .test_loops import digits
 
 
 def state() -> TrainingState:
-    return TrainingState(TrainingConfig(device="cpu"))
+    return TrainingState(TrainingConfig(device="cpu"), Dataset("mnist", digits(10), digits(10)))
 
 
-def test_a_drawing_gets_the_models_probabilities() -> None:
-    now, data = state(), digits(3)
-    drawing = read_drawing(now, bytes(data.images[1].flatten().tolist()))
-    expected = now.model(normalise(data.images))[1].softmax(-1)
-    assert drawing.probabilities == pytest.approx(expected.tolist(), abs=1e-6)
-    assert drawing.pixels == data.images[1].numpy().tobytes()
+def test_a_drawing_is_centred_and_gets_the_models_probabilities() -> None:
+    now = state()
+    pixels = bytearray(784)
+    for y in range(3, 12):
+        pixels[y * 28 + 2] = 255
+    drawing = read_drawing(now, bytes(pixels))
+    assert drawing and drawing.pixels == centred(bytes(pixels)) != bytes(pixels)
+    seen = torch.tensor(list(drawing.pixels), dtype=torch.uint8).view(1, 28, 28)
+    assert drawing.probabilities == pytest.approx(now.model(normalise(seen))[0].softmax(-1).tolist(), abs=1e-6)
+
+
+def test_a_drawing_without_ink_gets_no_answer() -> None:
+    assert read_drawing(state(), bytes([FAINT - 1] * 784)) is None
 
 
 def test_the_weights_come_back_within_half_a_step_of_their_scale() -> None:
     now, data = state(), digits(1200)
     with torch.no_grad():
         now.model.hidden.bias[7] = -1e6
-    told = weights(now, data)
-    incoming = torch.tensor([list(unit) for unit in told.incoming], dtype=torch.float32).sub_(128) * told.scale
-    assert torch.allclose(incoming, now.model.hidden.weight, atol=told.scale * 0.51)
-    assert told.outgoing[3] == pytest.approx(now.model.output.weight[:, 3].tolist())
+    shown = weights(now, data)
+    incoming = torch.tensor([list(unit) for unit in shown.incoming], dtype=torch.float32).sub_(128) * shown.scale
+    assert torch.allclose(incoming, now.model.hidden.weight, atol=shown.scale * 0.51)
+    assert shown.outgoing[3] == pytest.approx(now.model.output.weight[:, 3].tolist())
     on = (now.model.hidden(normalise(data.images[:1000]).flatten(1)) > 0).float().mean(0)
-    assert told.activity == pytest.approx(on.tolist(), abs=1e-6)
-    assert [unit for unit, share in enumerate(told.activity) if share == 0] == [7]
+    assert shown.activity == pytest.approx(on.tolist(), abs=1e-6)
+    assert [unit for unit, share in enumerate(shown.activity) if share == 0] == [7]
 
 
-def test_weights_that_are_not_finite_are_told_all_the_same() -> None:
+def test_weights_that_are_not_finite_do_not_stop_the_event() -> None:
     now = state()
     with torch.no_grad():
         now.model.hidden.weight[0, 0] = torch.nan
@@ -52,9 +60,9 @@ def test_weights_that_are_not_finite_are_told_all_the_same() -> None:
 
 
 def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> None:
-    now, data, told = state(), digits(500), set[int]()
+    now, data, emitted = state(), digits(500), set[int]()
     result = run_test(now.model, Batches(data, 100), nn.CrossEntropyLoss(), epoch=1)
-    images, mistakes = examine(result, data, told)
+    images, mistakes = examine(result, data, emitted)
     assert isinstance(images, DigitImages) and isinstance(mistakes, Mistakes)
     predictions = result.logits.argmax(1)
     for label in range(10):
@@ -69,10 +77,10 @@ def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> No
     assert mistakes.confidences[0] == pytest.approx(float(result.logits[place].softmax(0).max()))
     assert images.indices == mistakes.indices
     assert images.pixels[0] == data.images[place].numpy().tobytes()
-    assert [type(event) for event in examine(result, data, told)] == [Mistakes]  # the pixels were told
+    assert [type(event) for event in examine(result, data, emitted)] == [Mistakes]  # the pixels were emitted
 
 
-def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Path) -> None:
+def test_a_step_in_detail_is_the_step_that_the_plain_loop_takes(small_mnist: Path) -> None:
     session = Session(TrainingConfig(epochs=1, data_dir=small_mnist, device="cpu"))
     events: list[Event] = []
     for event in session.events(threading.Event()):
@@ -87,11 +95,10 @@ def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
     assert len(first.labels) == len(first.pixels) == len(first.logits) == 64
 
     # The same two steps, by torch alone.
-    torch.manual_seed(0)
-    model = TrainingState(session.config).model
-    optimizer = optim.Adam(model.parameters(), lr=1e-2)
     dataset = session._dataset
     assert dataset
+    model = TrainingState(session.config, dataset).model
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
     batches = iter(Batches(dataset.train, 64, torch.Generator().manual_seed(0)))
     for _ in range(2):
         inputs, targets = next(batches)
@@ -113,25 +120,25 @@ def test_a_step_laid_open_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
         assert first.weight_norms[place] == pytest.approx(float(before[name].norm()), rel=1e-4)
 
 
-def test_laying_steps_open_changes_nothing_of_the_training(small_mnist: Path) -> None:
+def test_steps_in_detail_change_nothing_of_the_training(small_mnist: Path) -> None:
     ends = []
-    for open_all in (False, True):
+    for all_steps in (False, True):
         session = Session(TrainingConfig(epochs=2, data_dir=small_mnist, device="cpu"))
         for event in session.events(threading.Event()):
-            if open_all and isinstance(event, BatchFinished):
+            if all_steps and isinstance(event, BatchFinished):
                 session.detail_next_step()
         ends.append(event)
     assert ends[0].test_loss == ends[1].test_loss  # type: ignore[union-attr]
 
 
-def test_the_weights_are_told_at_the_end_of_a_run(small_mnist: Path) -> None:
+def test_the_weights_are_emitted_at_the_end_of_a_run(small_mnist: Path) -> None:
     events = list(Session(TrainingConfig(epochs=2, data_dir=small_mnist)).events(threading.Event()))
-    (told,) = (event for event in events if isinstance(event, Weights))
-    assert (told.epoch, told.batch) == (2, 0)
-    assert len(told.incoming) == len(told.outgoing) == len(told.activity) == 100
+    (shown,) = (event for event in events if isinstance(event, Weights))
+    assert (shown.epoch, shown.batch) == (2, 0)
+    assert len(shown.incoming) == len(shown.outgoing) == len(shown.activity) == 100
 
 
-def test_a_learning_rate_set_by_hand_is_used_logged_and_kept_when_the_run_goes_on(small_mnist: Path) -> None:
+def test_a_learning_rate_set_by_hand_is_used_logged_and_kept_when_the_run_is_resumed(small_mnist: Path) -> None:
     config = TrainingConfig(epochs=3, data_dir=small_mnist)
     session, stop = Session(config), threading.Event()
     rates = []
@@ -139,12 +146,12 @@ def test_a_learning_rate_set_by_hand_is_used_logged_and_kept_when_the_run_goes_o
         if isinstance(event, BatchFinished):
             rates.append(event.learning_rate)
             if event.batch == 1 and event.epoch == 1:
-                changed = session.set_learning_rate(0.002)
+                changed = session.change_learning_rate(-1)
             if event.epoch == 2:
                 stop.set()
-    assert rates[0] == 0.01 and set(rates[1:]) == {0.002}
-    assert changed == LearningRateChanged(1, 1, 0.002)
+    assert rates[0] == 0.01 and set(rates[1:]) == {0.005}
+    assert changed == LearningRateChanged(1, 1, 0.005)
     assert session.unfinished
     assert changed in session.unfinished.read_events()
     resumed = list(Session(config, session.unfinished).events(threading.Event()))
-    assert {event.learning_rate for event in resumed if isinstance(event, BatchFinished)} == {0.002}
+    assert {event.learning_rate for event in resumed if isinstance(event, BatchFinished)} == {0.005}

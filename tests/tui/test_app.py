@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from mlp_tui.events import Event, RunFinished
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.tui.run_state import Phase
+from mlp_tui.tui.phases import Phase
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -42,8 +42,8 @@ async def running(session: MadeUpSession, size: tuple[int, int] = (120, 40)) -> 
     app = TrainingApp(session)
     async with app.run_test(size=size) as pilot:
         yield pilot
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
 
 
 def app_of(pilot: Pilot[None]) -> TrainingApp:
@@ -54,8 +54,8 @@ def app_of(pilot: Pilot[None]) -> TrainingApp:
 async def reach(pilot: Pilot[None], phase: Phase) -> TrainingApp:
     app = app_of(pilot)
     deadline = time.monotonic() + 10
-    while app.phase != phase:
-        assert time.monotonic() < deadline, f"still {app.phase}, not {phase}"
+    while app.control.phase != phase:
+        assert time.monotonic() < deadline, f"still {app.control.phase}, not {phase}"
         await pilot.pause(0.01)
     return app
 
@@ -74,7 +74,7 @@ async def test_it_waits_for_the_start_with_the_untrained_model_on_the_screen() -
         app = await reach(pilot, "ready")
         await pilot.pause(0.1)
         assert session.told == 0
-        assert app.state.predictions is not None
+        assert app.control.state.predictions is not None
         assert footer(app)["s"] == "Start"
         assert "x" not in footer(app)
 
@@ -85,19 +85,19 @@ async def test_one_key_starts_pauses_and_goes_on(key: str) -> None:
     async with running(session) as pilot:
         app = await reach(pilot, "ready")
         await pilot.press(key)
-        assert (app.phase, footer(app)["s"]) == ("training", "Pause")
-        while app.state.batch is None:
+        assert (app.control.phase, footer(app)["s"]) == ("training", "Pause")
+        while app.control.state.batch is None:
             await pilot.pause(0.01)
         await pilot.press(key)
-        assert (app.phase, footer(app)["s"]) == ("paused", "Go on")
+        assert (app.control.phase, footer(app)["s"]) == ("paused", "Continue")
         await pilot.pause(0.1)
         held = session.told
         await pilot.pause(0.1)
         assert session.told == held
-        assert app.state.batch.batch == held  # what came before the pause is on the screen
+        assert app.control.state.batch.batch == held  # what came before the pause is on the screen
         await pilot.press(key)
         await pilot.pause(0.1)
-        assert app.phase == "training"
+        assert app.control.phase == "training"
         assert session.told > held
 
 
@@ -133,9 +133,9 @@ async def test_restart_in_mid_run_shows_nothing_of_the_old_run() -> None:
             await reach(pilot, "training")
         await pilot.pause(0.3)
         assert session.runs == 4
-        assert app.state.finished is None
-        assert app.state.batch is not None
-        assert app.state.history.batches == app.state.batch.batch
+        assert app.control.state.finished is None
+        assert app.control.state.batch is not None
+        assert app.control.state.history.batches == app.control.state.batch.batch
 
 
 async def test_a_run_to_its_end_fills_every_panel() -> None:
@@ -145,9 +145,9 @@ async def test_a_run_to_its_end_fills_every_panel() -> None:
         await pilot.press("s")
         app = await reach(pilot, "completed")
         await pilot.pause(0.05)
-        assert [row.epoch for row in app.state.rows] == [1, 2]
-        assert app.state.history.batches == 2 * 938
-        assert app.grid.border_title == "Test digits: 18 of 20 right"
+        assert [row.epoch for row in app.control.state.rows] == [1, 2]
+        assert app.control.state.history.batches == 2 * 938
+        assert app.train.grid.border_title == "Test digits: 18 of 20 right"
         screen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         assert "✗ 7, label 6" not in screen
         assert "✗ 2, label 1" in screen
@@ -183,10 +183,22 @@ async def test_quitting_asks_while_a_run_is_under_way() -> None:
         assert len(app.screen_stack) == 2
         await pilot.press("n")
         assert len(app.screen_stack) == 1
-        assert app.phase == "training"
+        assert app.control.phase == "training"
         await pilot.press("q", "y")
         await pilot.pause(0.2)
         assert not app.is_running or app.return_code == 0
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24), (60, 20), (40, 16)])
+async def test_the_question_before_quitting_is_there_in_full(size: tuple[int, int]) -> None:
+    async with running(EndlessSession(), size) as pilot:
+        await reach(pilot, "ready")
+        await pilot.press("s", "q")
+        await pilot.pause(0.05)
+        screen = "".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        words = " ".join(screen.replace("│", " ").split())
+        assert "Quitting saves the run and ends it; mlp-tui --resume latest resumes it." in words
+        assert "y quit n stay" in words
 
 
 @pytest.mark.parametrize("keys", [["q"], ["ctrl+q"], ["ctrl+c"]])
@@ -236,7 +248,7 @@ async def test_a_thread_that_is_stuck_does_not_keep_the_app(monkeypatch: pytest.
             release.wait(30)
             yield from super().events(stop)
 
-    monkeypatch.setattr("mlp_tui.tui.app.LEAVE_SECONDS", 0.2)
+    monkeypatch.setattr("mlp_tui.tui.leaving.PATIENCE", 0.2)
     app = TrainingApp(Stuck(made_up.opening()))
     async with app.run_test() as pilot:
         await pilot.press("q")
@@ -245,7 +257,7 @@ async def test_a_thread_that_is_stuck_does_not_keep_the_app(monkeypatch: pytest.
             assert time.monotonic() - started < 5
             await asyncio.sleep(0.01)
     release.set()
-    assert app.worker.join(5)
+    assert app.control.worker.join(5)
 
 
 @pytest.mark.parametrize("size", [(160, 48), (120, 40), (80, 24), (60, 20), (20, 8), (1, 1)])

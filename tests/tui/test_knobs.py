@@ -1,6 +1,7 @@
 """What the keys do beyond start and stop: single steps, the learning rate, the chart, settings, comparison, tabs."""
 
 import threading
+import time
 from collections.abc import Generator
 from itertools import count
 from pathlib import Path
@@ -10,10 +11,13 @@ from textual.pilot import Pilot
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import Event, LearningRateChanged, RunFinished
-from mlp_tui.runs.folder import EventLog, RunFolder
-from mlp_tui.tui.app import next_rate
+from mlp_tui.runs.folder import RunFolder
+from mlp_tui.runs.listing import Run
+from mlp_tui.runs.log import EventLog
+from mlp_tui.training.schedule import next_rate
+from mlp_tui.tui.keys import TABS
+from mlp_tui.tui.screens.runs import RunPicker
 from mlp_tui.tui.screens.step import StepScreen
-from mlp_tui.tui.widgets.tab_bar import TABS
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -48,9 +52,9 @@ class Obedient(MadeUpSession):
     def detail_next_step(self) -> None:
         self.open = True
 
-    def set_learning_rate(self, rate: float) -> Event | None:
-        self.rates.append(rate)
-        return LearningRateChanged(1, 1, rate)
+    def change_learning_rate(self, direction: int) -> Event | None:
+        self.rates.append(next_rate(self.rates[-1] if self.rates else 0.01, direction))
+        return LearningRateChanged(1, 1, self.rates[-1])
 
 
 def screen_text(pilot: Pilot[None]) -> str:
@@ -61,11 +65,11 @@ async def test_n_trains_on_one_batch_and_shows_its_six_steps() -> None:
     async with running(Obedient()) as pilot:
         app = await reach(pilot, "ready")
         await pilot.press("n")
-        while app.state.step is None:
+        while app.control.state.step is None:
             await pilot.pause(0.01)
         await pilot.pause(0.05)
-        assert app.phase == "paused"
-        assert app.state.batch and app.state.batch.batch == 1
+        assert app.control.phase == "paused"
+        assert app.control.state.batch and app.control.state.batch.batch == 1
         text = screen_text(pilot)
         for words in (
             "1 Fetch the next batch",
@@ -80,13 +84,13 @@ async def test_n_trains_on_one_batch_and_shows_its_six_steps() -> None:
         ):
             assert words in text
         await pilot.press("n")
-        while app.state.batch.batch != 2:
+        while app.control.state.batch.batch != 2:
             await pilot.pause(0.01)
         await pilot.pause(0.1)
-        assert app.state.batch.batch == 2
+        assert app.control.state.batch.batch == 2
         await pilot.press("escape")
         assert not isinstance(app.screen, StepScreen)
-        assert app.phase == "paused"
+        assert app.control.phase == "paused"
 
 
 async def test_the_end_of_the_epoch_is_one_key_away() -> None:
@@ -94,25 +98,25 @@ async def test_the_end_of_the_epoch_is_one_key_away() -> None:
         app = await reach(pilot, "ready")
         await pilot.press("N")
         await reach(pilot, "paused")
-        assert [row.epoch for row in app.state.rows] == [1]
-        assert app.state.batch and app.state.batch.batch == 20
+        assert [row.epoch for row in app.control.state.rows] == [1]
+        assert app.control.state.batch and app.control.state.batch.batch == 20
         await pilot.press("n", "N")  # out of the screen of the steps
         assert not isinstance(app.screen, StepScreen)
-        while len(app.state.rows) < 2:
+        while len(app.control.state.rows) < 2:
             await pilot.pause(0.01)
         await reach(pilot, "paused")
         await pilot.press("s")
-        assert app.phase == "training"
+        assert app.control.phase == "training"
 
 
 async def test_go_on_leaves_the_screen_of_the_steps() -> None:
     async with running(Obedient()) as pilot:
         app = await reach(pilot, "ready")
         await pilot.press("n")
-        while app.state.step is None:
+        while app.control.state.step is None:
             await pilot.pause(0.01)
         await pilot.press("s")
-        assert (app.phase, isinstance(app.screen, StepScreen)) == ("training", False)
+        assert (app.control.phase, isinstance(app.screen, StepScreen)) == ("training", False)
 
 
 @pytest.mark.parametrize(("rate", "up", "down"), [(0.01, 0.02, 0.005), (0.003, 0.005, 0.002), (0.05, 0.1, 0.02)])
@@ -126,14 +130,14 @@ async def test_brackets_set_the_learning_rate_while_it_trains_and_the_chart_mark
         app = await reach(pilot, "ready")
         await pilot.press("left_square_bracket")  # nothing is trained yet
         await pilot.press("s")
-        while app.state.batch is None:
+        while app.control.state.batch is None:
             await pilot.pause(0.01)
         await pilot.press("right_square_bracket")
-        while not app.state.changes:
+        while not app.control.state.changes:
             await pilot.pause(0.01)
         assert session.rates == [0.02]
         app.draw()
-        assert len(app.chart._curves.changes) == 1
+        assert len(app.train.chart._curves.changes) == 1
 
 
 async def test_each_number_opens_its_tab_and_so_does_a_click() -> None:
@@ -153,35 +157,92 @@ async def test_a_tab_that_is_not_open_is_not_drawn() -> None:
         await pilot.press("3", "s")
         drawn: list[str] = []
         for name in ("chart", "table", "grid", "sparkline"):
-            setattr(getattr(app, name), "show", lambda *_, name=name: drawn.append(name))  # noqa: B010
+            setattr(getattr(app.train, name), "show", lambda *_, name=name: drawn.append(name))  # noqa: B010
         for name, tab in app.tabs.items():
+            setattr(tab, "show_often", lambda _, name=name: drawn.append(name))  # noqa: B010
             setattr(tab, "show", lambda _, name=name: drawn.append(name))  # noqa: B010
         app.draw()
         await pilot.pause(0.3)
         assert set(drawn) == {"mistakes"}
 
 
+async def test_a_tab_that_is_opened_draws_what_it_asks_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answering(Obedient):
+        def weights(self) -> Event | None:
+            return made_up.weights()
+
+    monkeypatch.setattr("mlp_tui.tui.tabs.weights.WeightsTab.seconds", 1000.0)
+    async with running(Answering(), (160, 48)) as pilot:
+        app = await reach(pilot, "ready")
+        await pilot.press("s")
+        while app.control.state.batch is None:
+            await pilot.pause(0.01)
+        await pilot.press("4")
+        deadline = time.monotonic() + 10
+        while "100 hidden units" not in screen_text(pilot):
+            assert time.monotonic() < deadline, "the answer waits for the next drawing, 1000 s later"
+            await pilot.pause(0.01)
+        assert app.control.phase == "training"
+
+
+async def test_a_pause_draws_all_that_came_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_tui.tui.tabs.train.TrainTab.seconds", 1000.0)
+    async with running(Obedient()) as pilot:
+        app = await reach(pilot, "ready")
+        await pilot.press("s")
+        while len(app.control.state.rows) < 2:
+            await pilot.pause(0.01)
+        await pilot.press("s")
+        while not app.control.worker.paused or app.control.state.batch is None:
+            await pilot.pause(0.01)
+        await pilot.pause(0.4)
+        assert len(app.train.table._rows) == len(app.control.state.rows) >= 2
+
+
+async def test_the_list_of_runs_is_not_read_by_the_thread_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[str] = []
+
+    def slow(*arguments: object, **options: object) -> tuple[list[Run], int]:
+        readers.append(threading.current_thread().name)
+        released.wait(10)
+        return [], 0
+
+    released = threading.Event()
+    monkeypatch.setattr("mlp_tui.tui.screens.runs.list_runs", slow)
+    async with running(Obedient()) as pilot:
+        await reach(pilot, "ready")
+        await pilot.press("c")
+        await pilot.pause(0.1)
+        assert "Reading the runs in runs" in screen_text(pilot)  # and keys are answered meanwhile
+        released.set()
+        while "There is no other run" not in screen_text(pilot):
+            await pilot.pause(0.01)
+    assert readers and threading.main_thread().name not in readers
+
+
 async def test_the_charts_keys() -> None:
     async with running(Obedient()) as pilot:
         app = await reach(pilot, "ready")
         await pilot.press("s")
-        while not app.state.rows:
+        while not app.control.state.rows:
             await pilot.pause(0.01)
         await pilot.press("s")
-        before = (app.chart.smooth, app.chart.logarithmic, app.chart.recent)
+        before = (app.train.chart.smooth, app.train.chart.logarithmic, app.train.chart.recent)
         await pilot.press("e", "l", "h")
-        assert (app.chart.smooth, app.chart.logarithmic, app.chart.recent) == tuple(not value for value in before)
-        assert "Last batches" in str(app.chart.border_title)
+        assert (app.train.chart.smooth, app.train.chart.logarithmic, app.train.chart.recent) == tuple(
+            not value for value in before
+        )
+        assert "Last batches" in str(app.train.chart.border_title)
         await pilot.press("h", "left")
-        assert "loss 0.5000" in str(app.chart.border_title)
-        at = app.chart.cursor
+        assert "loss 0.5000" in str(app.train.chart.border_title)
+        at = app.train.chart.cursor
         await pilot.press("left")
-        assert app.chart.cursor is not None and at is not None and app.chart.cursor < at
+        assert app.train.chart.cursor is not None and at is not None and app.train.chart.cursor < at
         await pilot.press("right", "right")  # out at the end
-        assert app.chart.cursor is None
-        assert "train" in str(app.chart.border_title)
+        assert app.train.chart.cursor is None
+        assert "train" in str(app.train.chart.border_title)
         await pilot.press("2", "e")
-        assert app.chart.smooth is not before[0]  # its keys are the first tab's alone
+        assert app.train.chart.smooth is not before[0]  # its keys are the first tab's alone
 
 
 async def test_the_settings_of_the_next_run_are_taken_at_once_while_nothing_is_trained() -> None:
@@ -198,7 +259,7 @@ async def test_the_settings_of_the_next_run_are_taken_at_once_while_nothing_is_t
         await reach(pilot, "training")
         await pilot.press("o", "home", "shift+end", "9", "enter")
         await pilot.pause(0.1)
-        assert (app.phase, session.runs) == ("training", 2)  # the run under way goes on
+        assert (app.control.phase, session.runs) == ("training", 2)  # the run under way goes on
         await pilot.press("r")
         await reach(pilot, "training")
         while session.runs < 3:
@@ -208,19 +269,23 @@ async def test_the_settings_of_the_next_run_are_taken_at_once_while_nothing_is_t
 
 async def test_another_run_can_be_put_behind_this_one() -> None:
     folder = RunFolder(Path("runs/mnist-20260101-110000"))
-    folder.create(TrainingConfig().as_dict())
+    folder.write_config(TrainingConfig().as_dict())
     log = EventLog(folder.events)
     events: list[Event] = [made_up.run_started(), made_up.batch(1, 469, 938, 0.7), made_up.result(1)]
     for event in events:
         log.add(event)
     async with running(Obedient()) as pilot:
         app = await reach(pilot, "ready")
-        await pilot.press("c", "enter")
-        await pilot.pause(0.05)
-        assert app.chart.other is not None
-        name, train, tests = app.chart.other
+        await pilot.press("c")
+        while not isinstance(app.screen, RunPicker) or app.screen.reading:
+            await pilot.pause(0.01)
+        await pilot.press("enter")
+        while app.train.chart.other is None:
+            await pilot.pause(0.01)
+        assert app.train.chart.other is not None
+        name, train, tests = app.train.chart.other
         assert (name, [loss for _, loss in train], tests) == (folder.name, [0.7], [(1.0, 0.24)])
-        assert folder.name in str(app.chart.border_title)
+        assert folder.name in str(app.train.chart.border_title)
 
 
 async def test_the_summary_stays_when_the_run_is_over() -> None:
@@ -271,5 +336,5 @@ async def test_the_line_of_keys_always_has_room_for_help_and_quit(size: tuple[in
         await pilot.pause(0.05)
         last = screen_text(pilot).split("\n")[-1]
         assert "? Keys" in last and last.rstrip().endswith("q Quit")
-        assert "s Go on" in last or size[0] < 80
-        assert footer(app)["s"] == "Go on"
+        assert "s Continue" in last or size[0] < 80
+        assert footer(app)["s"] == "Continue"

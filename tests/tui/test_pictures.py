@@ -38,7 +38,7 @@ async def start(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
     await pilot.press("s")
-    while app.state.batch is None or (app.state.batch.epoch, app.state.batch.batch) != (3, 400):
+    while app.control.state.batch is None or (app.control.state.batch.epoch, app.control.state.batch.batch) != (3, 400):
         await pilot.pause(0.02)
     app.draw()
     await pilot.pause()
@@ -48,7 +48,7 @@ async def finish(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
     await pilot.press("s")
-    while app.state.finished is None:
+    while app.control.state.finished is None:
         await pilot.pause(0.02)
     await pilot.pause()
 
@@ -56,7 +56,7 @@ async def finish(pilot: Pilot[None]) -> None:
 async def load(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
-    while app.phase == "loading":
+    while app.control.phase == "loading":
         await pilot.pause(0.02)
     await pilot.pause()
 
@@ -124,7 +124,7 @@ def test_a_watched_run(snap_compare: Compare, tmp_path: Path) -> None:
     async def look(pilot: Pilot[None]) -> None:
         app = pilot.app
         assert isinstance(app, TrainingApp)
-        while app.phase == "loading":
+        while app.control.phase == "loading":
             await pilot.pause(0.02)
         await pilot.pause()
 
@@ -153,7 +153,7 @@ async def step(pilot: Pilot[None]) -> None:
     await pilot.press("n")
     app = pilot.app
     assert isinstance(app, TrainingApp)
-    while app.state.step is None:
+    while app.control.state.step is None:
         await pilot.pause(0.02)
     await pilot.pause()
 
@@ -178,13 +178,13 @@ def test_the_chart_with_another_run_marks_and_the_cursor(snap_compare: Compare) 
         await start(pilot)
         app = pilot.app
         assert isinstance(app, TrainingApp)
-        app.chart.other = (
+        app.train.chart.other = (
             "mnist-before",
             [(i / 20, 1.5 / (1 + i / 8)) for i in range(1, 100)],
             [(1.0, 0.4), (2.0, 0.3)],
         )
-        app.state.add(LearningRateChanged(2, 469, 0.005))
-        app.chart.cursor = 1.2
+        app.control.state.add(LearningRateChanged(2, 469, 0.005))
+        app.train.chart.cursor = 1.2
         app.draw()
         await pilot.pause()
 

@@ -1,2 +1,1 @@
-"""Data sets, and their batches."""
-from .datasets import load_dataset
+"""Data sets, their batches, and preprocessing."""

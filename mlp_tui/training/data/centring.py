@@ -1,6 +1,8 @@
 """A drawing made as MNIST's digits were: scaled into 20x20 pixels and centred by its mass in 28x28."""
 
-from ...headless.characters import SIDE
+import math
+
+from ...events import SIDE
 
 BOX = 20
 """Pixels along each side of the square that a digit fills."""
@@ -39,7 +41,7 @@ def _resample(values: bytes | list[float] | tuple[float, ...], step: float) -> l
     result = []
     for i in range(max(1, round(len(values) / step))):
         middle = (i + 0.5) * step - 0.5
-        near = range(max(0, int(middle - reach) + 1), min(len(values), int(middle + reach) + 1))
+        near = range(max(0, math.floor(middle - reach) + 1), min(len(values), math.floor(middle + reach) + 1))
         weights = [max(0.0, 1 - abs(j - middle) / reach) for j in near]
         result.append(sum(values[j] * weight for j, weight in zip(near, weights, strict=True)) / sum(weights))
     return result

@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from ...events import SIDE
+
 # The ways to write each digit. A way is its strokes, separated by commas; a stroke is the points that a
 # smooth curve passes through; a point is two figures: its x (rightwards) and y (downwards), in tenths of a
 # box. At a sharp corner one stroke ends where the next begins: points written alike are one and move
@@ -78,7 +80,6 @@ GLYPHS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-_SIDE = 28  # of an image, in pixels
 _BOX = 20.0  # the square that a digit fills, in pixels: MNIST's
 _SPOTS = 64  # of ink along a digit
 _CHUNK = 1000  # digits drawn at once: bounds the memory
@@ -127,7 +128,7 @@ def draw_digits(labels: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
     Returns uint8 (n, 28, 28): white ink (255) on black (0), MNIST's convention.
     """
-    images = torch.empty(len(labels), _SIDE, _SIDE, dtype=torch.uint8)
+    images = torch.empty(len(labels), SIDE, SIDE, dtype=torch.uint8)
     for start in range(0, len(labels), _CHUNK):
         images[start : start + _CHUNK] = _draw(labels[start : start + _CHUNK], generator)
     return images
@@ -162,10 +163,10 @@ def _draw(labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     scale = ((_BOX - 3 * pen) / (spots.amax(1) - spots.amin(1)).amax(1, keepdim=True))[:, :, None]
     spots = (spots - (spots * ink).sum(1, keepdim=True) / ink.sum(1, keepdim=True)) * scale
     margin = 0.5 + 1.5 * pen
-    centre = _SIDE / 2 + uniform(-0.5, 0.5, 2)
-    centre = torch.clamp(centre, margin - spots.amin(1), _SIDE - 1 - margin - spots.amax(1))
+    centre = SIDE / 2 + uniform(-0.5, 0.5, 2)
+    centre = torch.clamp(centre, margin - spots.amin(1), SIDE - 1 - margin - spots.amax(1))
     # A round spot is a column times a row, so the sum over the spots is a product of matrices.
-    away = (spots + centre[:, None])[..., None] - torch.arange(_SIDE)
+    away = (spots + centre[:, None])[..., None] - torch.arange(SIDE)
     # It is a Gaussian, by way of exp2 because torch's exp can be ten times slower on such small values.
     columns, rows = torch.exp2((away / pen[:, :, None, None]) ** 2 * (-0.5 / math.log(2))).unbind(2)
     # The pressure saturates the middle of a stroke and leaves its edges soft.

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
-from ..data.datasets import Batches, ShuffledBatches
+from ..data.batches import Batches, ShuffledBatches
 from ..loops import Stepped, take_steps
 from ..optimizer import Adam
 
@@ -15,14 +15,17 @@ GROUP = 10
 
 log = logging.getLogger(__name__)
 
-Record = Callable[[Callable[[], Stepped], Callable[[], None]], tuple[Callable[[], None], Stepped]]
+Record = Callable[[Callable[[], list[Tensor]], Callable[[], None]], tuple[Callable[[], None], list[Tensor]]]
 
 
-def record_on_cuda(work: Callable[[], Stepped], restore: Callable[[], None]) -> tuple[Callable[[], None], Stepped]:
+def record_on_cuda(
+    work: Callable[[], list[Tensor]], restore: Callable[[], None]
+) -> tuple[Callable[[], None], list[Tensor]]:
     """Records what `work` launches. Returns what launches it again, and where its results lie each time.
 
     `restore` undoes what `work` did when it was run to warm up, as recording asks for
-    (https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs).
+    (https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs). Raises RuntimeError where a GPU or its driver
+    cannot record.
     """
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(torch.cuda.current_stream())
@@ -32,80 +35,93 @@ def record_on_cuda(work: Callable[[], Stepped], restore: Callable[[], None]) -> 
             restore()
     torch.cuda.current_stream().wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=aside):
         results = work()
     return graph.replay, results
 
 
 class GraphedSteps:
-    """`loops.take_steps`, recorded: the gather of the images, the steps and Adam of `GROUP` batches in one launch.
+    """`loops.take_steps` for this model, loss and optimizer, `GROUP` batches in one launch.
 
-    Batches that do not fill a launch, and the last one of an epoch, which may be smaller, are trained on as they
-    are. Where a GPU or its driver cannot record, all of them are.
+    A launch is the gather of the images, the steps and Adam. It always begins at the same batches of an epoch
+    (the second, from where the notebook's lines are counted, and each `GROUP` after it), however many batches are
+    asked for at once. The others are trained on as they are, by the same kernels from the same numbers; where a
+    GPU or its driver cannot record, and where the batches are not a `Batches`' shuffled ones, all of them are.
     """
 
-    def __init__(self, record: Record = record_on_cuda) -> None:
-        self._record = record
-        self._replay: Callable[[], None] | None = None
-        self._results: Stepped | None = None
-        self._rows = self._rates = torch.empty(0)
-        self._fails = False
+    group = GROUP
 
-    def __call__(
-        self,
-        model: nn.Module,
-        batches: Iterator[tuple[Tensor, Tensor]],
-        count: int,
-        loss_fn: nn.Module,
-        optimizer: optim.Optimizer,
-    ) -> Stepped:
-        assert isinstance(batches, ShuffledBatches) and isinstance(optimizer, Adam)
+    def __init__(self, model: nn.Module, loss_fn: nn.Module, optimizer: Adam, record: Record = record_on_cuda) -> None:
+        self._model, self._loss_fn, self._optimizer = model, loss_fn, optimizer
+        self._record = record
+        self._loader: Batches | None = None
+        """Whose batches the recorded steps gather."""
+        self._replay: Callable[[], None] | None = None
+        self._results: list[Tensor] = []
+        """Where each launch leaves the losses, how many images were read right, and the last batch's gradients."""
+        self._rows = self._rates = torch.empty(0)
+
+    def __call__(self, batches: Iterator[tuple[Tensor, Tensor]], count: int) -> Stepped:
         done: list[Stepped] = []
-        while count >= GROUP and batches.whole >= GROUP and not self._fails:
-            if self._replay is None:
-                try:
-                    self._prepare(model, batches.loader, loss_fn, optimizer)
-                except RuntimeError as error:
-                    log.warning("CUDA graphs cannot be used here (%s): the training goes on without.", error)
-                    self._fails = True
-                    break
-            assert self._replay and self._results
-            self._rows.copy_(batches.take_rows(GROUP))
-            rates = [optimizer.rate_at(optimizer.steps + i) for i in range(GROUP)]
-            self._rates.copy_(torch.tensor(rates), non_blocking=True)
-            self._replay()
-            optimizer.steps += GROUP
-            # The next launch writes its own results over these.
-            done.append(Stepped(self._results.losses.clone(), self._results.correct.clone(), self._results.images))
-            count -= GROUP
-        if count:
-            done.append(take_steps(model, batches, count, loss_fn, optimizer))
+        while count:
+            if isinstance(batches, ShuffledBatches) and (groups := self._groups(batches, count)):
+                done += self._replayed(batches, groups)
+                count -= groups * GROUP
+            else:
+                done.append(take_steps(self._model, batches, 1, self._loss_fn, self._optimizer))
+                count -= 1
         losses, correct, images = zip(*done, strict=True)
         return Stepped(torch.cat(losses), torch.stack(correct).sum(), sum(images))
 
-    def _prepare(self, model: nn.Module, loader: Batches, loss_fn: nn.Module, optimizer: Adam) -> None:
+    def _groups(self, batches: ShuffledBatches, count: int) -> int:
+        """How many groups there are to replay from here on, of the next `count` batches."""
+        if batches.place % GROUP != 1 or not (groups := min(count, batches.whole) // GROUP):
+            return 0
+        if batches.loader is not self._loader:
+            self._prepare(batches.loader)
+        return groups if self._replay else 0
+
+    def _replayed(self, batches: ShuffledBatches, groups: int) -> Iterator[Stepped]:
+        assert self._replay
+        # One copy to the device for all groups; from there the device copies for itself, in the order of its work.
+        rates = torch.tensor(self._optimizer.advance(groups * GROUP), dtype=torch.float32).to(self._rates.device)
+        losses, correct, *gradients = self._results
+        for each in rates.view(groups, GROUP):
+            self._rates.copy_(each)
+            self._rows.copy_(batches.take_rows(GROUP))
+            self._replay()
+            # The next launch writes its own results over these.
+            yield Stepped(losses.clone(), correct.clone(), self._rows.numel())
+        # Those of the last batch; one that was trained on by itself has put its own there.
+        for parameter, gradient in zip(self._model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+
+    def _prepare(self, loader: Batches) -> None:
         """Records the steps of a group; model and optimizer are afterwards as before."""
-        device = loader.digits.images.device
+        model, optimizer, device = self._model, self._optimizer, loader.digits.images.device
+        self._loader, self._replay = loader, None
         self._rows = torch.zeros(GROUP, loader.batch_size, dtype=torch.int64, device=device)
         self._rates = torch.zeros(GROUP, device=device)
         state = [*model.parameters(), *(value for each in optimizer.state.values() for value in each.values())]
-        before, steps = [value.detach().clone() for value in state], optimizer.steps
+        before = [value.detach().clone() for value in state]
 
-        def work() -> Stepped:
-            batches = (loader.fetch(rows) for rows in self._rows.unbind())
+        def work() -> list[Tensor]:
             optimizer.given_rates = iter(self._rates.unbind())
             try:
-                return take_steps(model, batches, GROUP, loss_fn, optimizer)
+                batches = (loader.fetch(rows) for rows in self._rows.unbind())
+                losses, correct, _ = take_steps(model, batches, GROUP, self._loss_fn, optimizer)
             finally:
                 optimizer.given_rates = None
+            return [losses, correct, *(p.grad for p in model.parameters() if p.grad is not None)]
 
         @torch.no_grad()
         def restore() -> None:
             for value, old in zip(state, before, strict=True):
                 value.copy_(old)
-            optimizer.steps = steps
 
         try:
             self._replay, self._results = self._record(work, restore)
+        except RuntimeError as error:
+            log.warning("CUDA graphs cannot be used here (%s): the steps are taken one by one.", error)
         finally:
             restore()

@@ -26,8 +26,6 @@ class Glyphs:
     """One of several is this one; and those that it is not."""
     unpicked: str
     bullet: str
-    status: dict[str, str]
-    """A mark for each state, so that colour is never alone in telling them apart."""
     train_marker: str
     """plotext's name of the dots that the train curve is drawn in."""
     test_marker: str
@@ -56,19 +54,6 @@ UNICODE = Glyphs(
     picked="●",
     unpicked="○",
     bullet="•",
-    status={
-        "loading": "◌",
-        "ready": "○",
-        "training": "●",
-        "paused": "‖",
-        "stopping": "◌",
-        "completed": "✓",
-        "stopped": "■",
-        "diverged": "✗",
-        "failed": "✗",
-        "live": "●",
-        "killed": "✗",
-    },
     train_marker="braille",
     test_marker="◆",
     other_marker="◇",
@@ -93,19 +78,6 @@ ASCII = Glyphs(
     picked="(*)",
     unpicked="( )",
     bullet="*",
-    status={
-        "loading": ".",
-        "ready": "o",
-        "training": ">",
-        "paused": "=",
-        "stopping": ".",
-        "completed": "v",
-        "stopped": "#",
-        "diverged": "x",
-        "failed": "x",
-        "live": ">",
-        "killed": "x",
-    },
     train_marker=".",
     test_marker="O",
     other_marker="o",

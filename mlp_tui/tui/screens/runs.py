@@ -1,8 +1,7 @@
 """The runs of a folder to pick one from, whose losses stand behind those of the run on the screen."""
 
-import math
+import threading
 import time
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -12,140 +11,16 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from ...config import TrainingConfig
-from ...errors import UserError
-from ...events import BatchFinished, EpochFinished, Event, RunFinished
 from ...runs.folder import RunFolder
-from ...runs.log import BATCH, TAIL, beginning, parsed
+from ...runs.listing import Run, list_runs
+from ..phases import PHASES
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
-from ..run_state import Phase
-from ..widgets.status_lines import STATUS
 
 MOST_RUNS = 100
 """The list ends after so many."""
 
 ABOUT = 4
 """Lines at the bottom, the first of them empty: room for all of a run's settings on the narrowest screen."""
-
-POINTS = 200
-"""At most so many points make a loss curve."""
-
-SAME_RESULT = {
-    "epochs",
-    "test_batch_size",
-    "dataset",
-    "data_dir",
-    "device",
-    "threads",
-    "runs_dir",
-    "checkpoint_seconds",
-}
-"""Settings that say nothing of how a run learns, or that have a column of their own."""
-
-USUAL = TrainingConfig()
-
-
-EPOCH = beginning(EpochFinished(0, 0, 0, 0, 0, 0, 0, 0))
-END = beginning(RunFinished("completed", 0, None, None, 0))
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the list says of a run."""
-
-    folder: RunFolder
-    config: TrainingConfig
-    started: float
-    """Seconds since 1970."""
-    phase: Phase
-    epochs: int
-    """Epochs that are done."""
-    accuracy: float | None
-    """The last test's, a fraction."""
-
-    @property
-    def settings(self) -> str:
-        """The settings that differ from the defaults, of those that matter to what is learnt."""
-        names = (field.name for field in fields(TrainingConfig) if field.name not in SAME_RESULT)
-        differ = {name: value for name in names if (value := getattr(self.config, name)) != getattr(USUAL, name)}
-        return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in differ.items())
-
-
-def runs_in(runs_dir: Path, current: str = "") -> list[RunFolder]:
-    """The runs of a folder, newest first, without the current one."""
-    started = {}
-    for config in runs_dir.glob("*/config.json"):
-        try:
-            started[config.parent] = config.stat().st_mtime_ns
-        except OSError:  # taken away in between
-            continue
-    newest = sorted(started, key=lambda path: (started[path], path.name), reverse=True)
-    return [RunFolder(path) for path in newest if path.name != current]
-
-
-def read_run(folder: RunFolder) -> Run | None:
-    """What the settings and the end of the log tell; None where the folder is damaged."""
-    try:
-        config = TrainingConfig.from_dict(folder.read_config())
-        started = folder.config.stat().st_mtime
-        last = last_result(folder)
-    except (UserError, OSError, TypeError):
-        return None
-    phase: Phase = "live" if folder.lock.is_held() else "killed"
-    epochs, accuracy = 0, None
-    if isinstance(last, EpochFinished):
-        epochs, accuracy = last.epoch, last.test_accuracy
-    elif isinstance(last, RunFinished):
-        epochs, accuracy = last.epochs, last.test_accuracy
-        if phase != "live" and last.reason in STATUS:
-            phase = last.reason
-    return Run(folder, config, started, phase, epochs, accuracy)
-
-
-def last_result(folder: RunFolder) -> Event | None:
-    """The last EpochFinished or RunFinished of a log, looked for from its end."""
-    size = folder.events.stat().st_size if folder.events.exists() else 0
-    length = TAIL
-    while True:
-        lines = folder.read_log(max(0, size - length))[0].splitlines()
-        for line in reversed(lines):
-            if line.startswith((EPOCH, END)) and (event := parsed(line)):
-                return event
-        if length >= size:
-            return None
-        length *= 8
-
-
-Curve = list[tuple[float, float]]
-
-
-def loss_curve(folder: RunFolder) -> tuple[Curve, Curve]:
-    """The train curve of a run, (epochs trained, loss) at no more than 200 points, and its tests, (epoch, loss).
-
-    Each point of the train curve is the mean over all batches from the point before, however few were logged: it
-    follows from the means over the epoch so far.
-    """
-    lines = folder.read_log(0)[0].splitlines()
-    batches = [line for line in lines if line.startswith(BATCH)]
-    every = max(1, -(-len(batches) // POINTS))
-    train: Curve = []
-    epoch, number, total = 0, 0, 0.0
-    for line in batches[::-every][::-1]:
-        event = parsed(line)
-        if not isinstance(event, BatchFinished):
-            continue
-        if event.epoch != epoch or event.batch <= number:
-            epoch, number, total = event.epoch, 0, 0.0
-        loss = (event.running_loss * event.batch - total) / (event.batch - number)
-        if math.isfinite(loss):
-            train.append((epoch - 1 + (number + event.batch) / 2 / event.batches, loss))
-        number, total = event.batch, event.running_loss * event.batch
-    tests = {
-        float(event.epoch): event.test_loss
-        for line in lines
-        if line.startswith(EPOCH) and isinstance(event := parsed(line), EpochFinished)
-    }
-    return train, [(epochs, loss) for epochs, loss in tests.items() if math.isfinite(loss)]
 
 
 def ago(seconds: float) -> str:
@@ -184,22 +59,29 @@ class RunList(OptionList):
     }
     """
 
-    def __init__(self, rows: list[Run | None], compared: Path | None, glyphs: Glyphs) -> None:
+    def __init__(self, compared: Path | None, glyphs: Glyphs) -> None:
         super().__init__(compact=True)
-        self.styles.height = len(rows)
-        self.rows = rows
+        self.rows: list[Run | None] = []
         self._compared = compared
         self._glyphs = glyphs
         self.width = -1
         """Columns of a row, beside the scrollbar."""
 
+    def show(self, rows: list[Run | None]) -> None:
+        """Shows these rows."""
+        self.rows = rows
+        self.styles.height = len(rows)
+        self._write()
+
     def on_resize(self) -> None:
-        if self.width == self.scrollable_content_region.width:
-            return
-        self.width = self.scrollable_content_region.width
+        if self.width != self.scrollable_content_region.width:
+            self.width = self.scrollable_content_region.width
+            self._write()
+
+    def _write(self) -> None:
         highlighted = self.highlighted
         self.set_options(Content(self.text(row)) for row in self.rows)
-        if highlighted is None:
+        if highlighted is None and self.rows:
             paths = [row.folder.path if row else None for row in self.rows]
             highlighted = paths.index(self._compared) if self._compared in paths else 0
         self.highlighted = highlighted
@@ -213,7 +95,7 @@ class RunList(OptionList):
             f"{self._glyphs.bullet if row.folder.path == self._compared else ' '} {row.folder.name}",
             f"{row.epochs}/{row.config.epochs}",
             "-" if row.accuracy is None else f"{row.accuracy:.2%}",
-            f"{self._glyphs.status[row.phase]} {STATUS[row.phase]}",
+            PHASES[row.standing].label(self._glyphs),
             ago(time.time() - row.started),
             row.settings,
             self._glyphs.ellipsis,
@@ -252,33 +134,54 @@ class RunPicker(ModalScreen[RunFolder | None]):
     ) -> None:
         super().__init__()
         self._runs_dir = runs_dir
+        self._current = current
         self._compared = compared
         self._glyphs = glyphs
-        folders = runs_in(runs_dir, current)
-        runs = [run for folder in folders[:MOST_RUNS] if (run := read_run(folder))]
-        self.list = RunList([*([None] if compared else []), *runs], compared.path if compared else None, glyphs)
+        self.list = RunList(compared.path if compared else None, glyphs)
         self.head = Static(id="head", markup=False)
         self.about = Static(id="about", markup=False)
         self.about.styles.height = ABOUT
+        self.empty = Static(f"Reading the runs in {runs_dir}{glyphs.ellipsis}", id="empty", markup=False)
         self.box = Vertical()
         self.box.border_title = "Compare with a run"
-        if len(folders) > MOST_RUNS:
-            self.box.border_title += f": the newest {MOST_RUNS} of {len(folders)}"
+        self.box.border_subtitle = "Esc closes"
+        self.reading = True
 
     def compose(self) -> ComposeResult:
         with self.box:
-            if self.list.rows:
-                yield self.head
-                yield self.list
-                yield self.about
-            else:
-                text = f"There is no other run in {self._runs_dir} yet: each run gets a folder there when it trains."
-                yield Static(text, id="empty", markup=False)
+            yield self.head
+            yield self.list
+            yield self.about
+            yield self.empty
 
     def on_mount(self) -> None:
         self.set_class(self._glyphs is ASCII, "-ascii")
-        keys = ["Arrows choose", "Enter compares", "Esc closes"] if self.list.rows else ["Esc closes"]
-        self.box.border_subtitle = f" {self._glyphs.dot} ".join(keys)
+        self._show_list(False)
+        # A hundred logs, on a disk that may be slow: not on the thread that draws.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        runs, count = list_runs(self._runs_dir, MOST_RUNS, without=self._current)
+        self.call_later(self._show_runs, runs, count)
+
+    def _show_runs(self, runs: list[Run], count: int) -> None:
+        self.reading = False
+        if count > MOST_RUNS:
+            self.box.border_title = f"Compare with a run: the newest {MOST_RUNS} of {count}"
+        rows: list[Run | None] = [*([None] if self._compared else []), *runs]
+        if rows:
+            self._show_list(True)
+            self.list.show(rows)
+            self.list.focus()
+            self.box.border_subtitle = f" {self._glyphs.dot} ".join(["Arrows choose", "Enter compares", "Esc closes"])
+        else:
+            self.empty.update(
+                f"There is no other run in {self._runs_dir} yet: each run gets a folder there when it trains."
+            )
+
+    def _show_list(self, shown: bool) -> None:
+        self.head.display = self.list.display = self.about.display = shown
+        self.empty.display = not shown
 
     def on_resize(self) -> None:
         self.list.styles.max_height = max(1, self.size.height - self.box.gutter.height - 1 - ABOUT)

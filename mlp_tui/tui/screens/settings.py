@@ -79,7 +79,9 @@ def read_settings() -> list[Setting]:
     for name, hint in get_type_hints(TrainingConfig, include_extras=True).items():
         kind, *notes = get_args(hint)
         choices = get_args(kind) if get_origin(kind) is Literal else ()
-        settings.append(Setting(name, kind, choices, next(note.documentation for note in notes if isinstance(note, Doc))))
+        settings.append(
+            Setting(name, kind, choices, next(note.documentation for note in notes if isinstance(note, Doc)))
+        )
     return settings
 
 
@@ -265,7 +267,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
             self.dismiss(self._filled_in)
 
     def show(self) -> None:
-        """Says what is changed and what is wrong, and tells of the setting that has the focus."""
+        """Says what is changed and what is wrong, and what the setting is for that has the focus."""
         texts = {name: field.value for name, field in self.fields.items()}
         self._filled_in, self._complaints = filled_in(self.config, texts)
         beside = self.size.width >= WIDE and self.size.height >= TALL

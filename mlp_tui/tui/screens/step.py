@@ -35,9 +35,9 @@ class StepScreen(ModalScreen[None]):
     }
     """
     BINDINGS = [
-        Binding("n", "app.step", "Next step"),
-        Binding("N", "app.epoch", "To the epoch's end"),
-        Binding("s,space", "app.go_on", "Go on"),
+        Binding("n", "app.drive('step')", "Next step"),
+        Binding("N", "app.drive('epoch')", "To the epoch's end"),
+        Binding("s,space", "app.drive('unpause')", "Continue"),
         Binding("escape,enter,q", "dismiss", "Close"),
     ]
 

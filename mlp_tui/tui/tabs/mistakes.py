@@ -27,6 +27,7 @@ class MistakesTab(Tab):
     }
     """
     COMPONENT_CLASSES = {"mistakes-tab--empty"}
+    seconds = 2.0
     BINDINGS = [
         Binding("left", "move(0, -1)", "Pick", key_display="arrows", tooltip="pick a cell of the confusion matrix"),
         Binding("right", "move(0, 1)", show=False),

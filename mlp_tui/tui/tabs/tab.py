@@ -1,4 +1,6 @@
-"""What the tabs beside the first have in common."""
+"""What all tabs have in common."""
+
+from typing import ClassVar
 
 from textual.widget import Widget
 
@@ -9,11 +11,24 @@ from ..run_state import RunState
 class Tab(Widget, can_focus=True):
     """Draws the state of a run, while it is open; its keys are the app's while it has the focus."""
 
+    seconds: ClassVar[float] = 1.0
+    """Time between two drawings while training runs."""
+    keys_first: ClassVar[bool] = True
+    """Whether its keys stand before those that drive the run."""
+
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
         self._colour = colour
         self._state = RunState()
+
+    @property
+    def note(self) -> str:
+        """What is said at the end of the line of tabs."""
+        return ""
+
+    def show_often(self, state: RunState) -> None:
+        """Draws what moves fast, at each message from the training."""
 
     def show(self, state: RunState) -> None:
         """Draws the state of the run as it is now. It is called only while this tab is open."""

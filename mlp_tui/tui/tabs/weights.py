@@ -56,6 +56,7 @@ class WeightsTab(Tab):
     }
     """
     COMPONENT_CLASSES = {f"weights--{part}" for part in ("title", "muted", "dead", "for", "against")}
+    seconds = 2.0
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "left", "move(-1)", "Unit", key_display="arrows", tooltip="choose another hidden unit; so does a click"

@@ -51,7 +51,8 @@ class KeyLine(Widget):
                 continue  # another key for the same
             (always if binding.key in ALWAYS else tab if active.node is not self.app else general).append(key)
         room = self.size.width - 1
-        chosen = [*tab, *general, *always]
+        first = getattr(screen.focused, "keys_first", True)
+        chosen = [*tab, *general, *always] if first else [*general, *tab, *always]
         while len(chosen) > len(always) and sum(len(written) + len(name) + 3 for _, written, name in chosen) > room:
             chosen.remove(next(key for key in reversed(chosen) if key not in always))
         if chosen != self._shown:

@@ -5,25 +5,27 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Static
 
+from ..phases import PHASES, Phase
 from ..pictures.glyphs import UNICODE, Glyphs
-from ..run_state import Phase, RunState
-from ..summary import clock
+from ..run_state import RunState
+from ..summary import clock, notice, outcome
 
-STATUS = {
-    "loading": "loading",
-    "ready": "ready",
-    "training": "training",
-    "paused": "paused",
-    "stopping": "stopping",
-    "completed": "done",
-    "stopped": "stopped",
-    "diverged": "diverged",
-    "failed": "failed",
-    "live": "live",
-    "killed": "killed",
-}
-"""What each phase is called on the screen."""
+
+class Notice(Static):
+    """The sentence about a run that stays on the screen, where there is one."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+
+    def show(self, state: RunState) -> None:
+        """Says what there is to say; only where that changes, since it costs drawing it."""
+        text, is_error = notice(state)
+        if text != self.content:
+            self.update(text)
+        self.set_class(bool(text), "-shown")
+        self.set_class(is_error, "-error")
 
 
 class StatusLine(Widget):
@@ -36,15 +38,15 @@ class StatusLine(Widget):
         & > .status--muted { color: $text-muted; }
         & > .status--bar { color: $primary; }
         & > .status--todo { color: $foreground 25%; }
-        & > .status--loading, & > .status--stopping, & > .status--stopped { color: $text-muted; }
-        & > .status--ready { color: $primary; text-style: bold; }
-        & > .status--training, & > .status--live { color: $success; text-style: bold; }
-        & > .status--paused { color: $warning; text-style: bold; }
-        & > .status--completed { color: $success; text-style: bold; }
-        & > .status--diverged, & > .status--failed, & > .status--killed { color: $error; text-style: bold; }
+        & > .status--primary { color: $primary; text-style: bold; }
+        & > .status--success { color: $success; text-style: bold; }
+        & > .status--warning { color: $warning; text-style: bold; }
+        & > .status--error { color: $error; text-style: bold; }
     }
     """
-    COMPONENT_CLASSES = {f"status--{name}" for name in ("title", "muted", "bar", "todo", *STATUS)}
+    COMPONENT_CLASSES = {
+        f"status--{name}" for name in ("title", "muted", "bar", "todo", "primary", "success", "warning", "error")
+    }
 
     def __init__(self, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -78,7 +80,7 @@ class RunHeader(StatusLine):
     low = False
 
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
-        status = f"{self._glyphs.status[self._phase]} {STATUS[self._phase]}"
+        status = PHASES[self._phase].label(self._glyphs)
         if self._state.watched:
             status += f", last event {clock(self._state.watched.age)} ago"
         facts = describe(self._state)
@@ -91,7 +93,7 @@ class RunHeader(StatusLine):
             facts.pop()
         text = "  " + separator.join(facts)
         space = " " * max(1, width - len("mlp-tui") - len(text) - len(status))
-        return [("mlp-tui", "title"), (text, "muted"), (space, ""), (status, self._phase)]
+        return [("mlp-tui", "title"), (text, "muted"), (space, ""), (status, PHASES[self._phase].style)]
 
 
 def describe(state: RunState) -> list[str]:
@@ -113,21 +115,22 @@ def describe(state: RunState) -> list[str]:
 class ProgressLine(StatusLine):
     """A bar over the whole run, with epoch, batch, speed and the time left; before it, what is loaded."""
 
+    waiting: Sequence[str] = ()
+    """What the program waits for before it ends, in short sentences, the most important first."""
+
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         state = self._state
+        if self.waiting:
+            return [(fitting(self.waiting, width), "warning")]
         if state.finished is not None:
-            sentences = outcome(state)
-            if not state.watched:
-                sentences.append("Press r to train anew.")
-            while len(" ".join(sentences)) > width and len(sentences) > 1:
-                sentences.pop()
-            return [(" ".join(sentences), "")]
+            again = [] if state.watched else ["Press r to train anew."]
+            return [(fitting([*outcome(state), *again], width), "")]
         if state.run is None:
             return self._preparing(width)
         if state.batch is None and state.watched:
             return [(f"No batch yet{self._glyphs.ellipsis}", "")]
         if state.batch is None:
-            return [("Ready. Press ", ""), ("s", "ready"), (" to start the training.", "")]
+            return [("Ready. Press ", ""), ("s", "primary"), (" to start the training.", "")]
         batch = state.batch
         left = f"Epoch {batch.epoch:>{len(str(state.epochs))}}/{state.epochs} "
         seconds = state.seconds_left or 0.0
@@ -157,12 +160,9 @@ class ProgressLine(StatusLine):
         return [(self._glyphs.done * done, "bar"), (self._glyphs.todo * (width - done), "todo")]
 
 
-def outcome(state: RunState) -> list[str]:
-    """The end of a run in short sentences, the most important first."""
-    if state.finished is None:
-        return []
-    epochs, accuracy = state.finished.epochs, state.finished.test_accuracy
-    sentences = [f"{epochs} epoch{'s' * (epochs != 1)} in {clock(state.finished.seconds)}."]
-    if accuracy is not None and state.best is not None:
-        sentences.append(f"Test accuracy {accuracy:.2%}, best {state.best.test_accuracy:.2%}.")
-    return sentences
+def fitting(sentences: Sequence[str], width: int) -> str:
+    """As many of the sentences as have room, at least the first."""
+    return next(
+        (text for count in range(len(sentences), 1, -1) if len(text := " ".join(sentences[:count])) <= width),
+        sentences[0] if sentences else "",
+    )

@@ -7,8 +7,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-TABS = ("train", "digits", "mistakes", "weights", "draw")
-"""The tabs' names, in the order of their keys, from 1."""
+from ..keys import TABS
 
 
 class TabBar(Widget):

@@ -220,7 +220,7 @@ Compare = Callable[..., bool]
 async def fill_in(pilot: Pilot[None]) -> None:
     """Opens the form over the dashboard, changes two settings and mistypes another."""
     app: Any = pilot.app
-    while app.phase == "loading":
+    while app.control.phase == "loading":
         await pilot.pause(0.02)
     app.push_screen(SettingsScreen(CONFIG, app.glyphs))
     await pilot.pause()

@@ -137,15 +137,15 @@ async def opened(
         await pilot.press("2")
         await pilot.pause()
         yield pilot, app.query_one(DigitsTab)
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
 
 
 async def until_told(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
     deadline = time.monotonic() + 10
-    while app.state.finished is None:
+    while app.control.state.finished is None:
         assert time.monotonic() < deadline
         await pilot.pause(0.02)
     await pilot.pause()
@@ -207,7 +207,7 @@ async def test_the_chosen_digit_stays_chosen_when_the_predictions_change() -> No
         await pilot.press("down", "right")
         app = pilot.app
         assert isinstance(app, TrainingApp)
-        app.state.add(Predictions((3,) * 20, ((0.0, 0.0, 0.0, 1.0, *[0.0] * 6),) * 20))
+        app.control.state.add(Predictions((3,) * 20, ((0.0, 0.0, 0.0, 1.0, *[0.0] * 6),) * 20))
         app.draw()
         await pilot.pause()
         assert tab.chosen == 11
@@ -228,7 +228,7 @@ async def test_digits_without_predictions_and_without_finite_ones_are_drawn() ->
         assert "label 9" in screen(pilot) and "prediction" not in screen(pilot)
         app = pilot.app
         assert isinstance(app, TrainingApp)
-        app.state.add(Predictions((0,) * 20, ((math.nan,) * 10,) * 20))
+        app.control.state.add(Predictions((0,) * 20, ((math.nan,) * 10,) * 20))
         app.draw()
         await pilot.pause()
         assert "nan%" in screen(pilot)
@@ -241,10 +241,10 @@ async def test_nothing_is_drawn_again_when_nothing_has_changed(monkeypatch: pyte
         drawn: list[object] = []
         for widget in (tab, tab.grid, tab.detail):
             monkeypatch.setattr(widget, "refresh", lambda *args, **kwargs: drawn.append(args))
-        tab.show(app.state)
+        tab.show(app.control.state)
         assert drawn == []
-        app.state.add(learnt(2.9))
-        tab.show(app.state)
+        app.control.state.add(learnt(2.9))
+        tab.show(app.control.state)
         assert drawn != []
 
 
@@ -266,7 +266,7 @@ async def open_tab(pilot: Pilot[None]) -> None:
     await pilot.press("s")
     app = pilot.app
     assert isinstance(app, TrainingApp)
-    while app.state.batch is None or (app.state.batch.epoch, app.state.batch.batch) != (3, 400):
+    while app.control.state.batch is None or (app.control.state.batch.epoch, app.control.state.batch.batch) != (3, 400):
         await pilot.pause(0.02)
     await pilot.press("2", "right", "right")
     app.draw()

@@ -79,12 +79,14 @@ def draw(app: TrainingApp, *corners: Pixel, button: int = 1) -> None:
 async def open_tab(pilot: Pilot[None], *drawn: Pixel) -> DrawTab:
     """Opens the tab, and waits for the answer to what is drawn."""
     app = app_of(pilot)
-    while app.phase == "loading":
+    while app.control.phase == "loading":
         await pilot.pause(0.01)
     await pilot.press("5")
     if drawn:
         draw(app, *drawn)
-        while app.state.drawing is None or app.state.drawing.pixels != centred(bytes(tab_of(app).pad.pixels)):
+        while app.control.state.drawing is None or app.control.state.drawing.pixels != centred(
+            bytes(tab_of(app).pad.pixels)
+        ):
             await pilot.pause(0.01)
         tell(app, MouseMove, (0, 0), button=0)
     await pilot.pause()
@@ -98,8 +100,8 @@ async def drawing(
     app = TrainingApp(session)
     async with app.run_test(size=size) as pilot:
         yield pilot, await open_tab(pilot, *drawn)
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -257,9 +259,9 @@ async def test_the_arrows_move_the_pen_and_draw_where_space_has_put_it_down() ->
         await press(pilot, "right", "space", "down", "down", "left", "space", "left", "left")
         assert ink(tab, 15, 14) == ink(tab, 15, 16) == ink(tab, 14, 16) == 255
         assert not ink(tab, 12, 16)
-        assert app_of(pilot).phase == "ready"  # space starts and pauses on the other tabs
+        assert app_of(pilot).control.phase == "ready"  # space starts and pauses on the other tabs
         await press(pilot, "s")
-        assert app_of(pilot).phase == "training"
+        assert app_of(pilot).control.phase == "training"
 
 
 async def test_the_footer_and_the_frame_say_whether_the_pen_is_down() -> None:
@@ -332,7 +334,7 @@ async def test_the_model_is_asked_ten_times_a_second_at_most_and_about_the_last_
 
 async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlp_tui.tui.tabs.draw.LEARNING_SECONDS", 0.15)
-    monkeypatch.setattr("mlp_tui.tui.app.SLOW_SECONDS", {"draw": 0.0})
+    monkeypatch.setattr("mlp_tui.tui.tabs.draw.DrawTab.seconds", 0.0)
 
     class Learning(ReadingSession):
         def events(self, stop: threading.Event) -> Generator[Event, None, None]:
@@ -358,12 +360,12 @@ async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeyp
 
 async def test_an_answer_that_comes_after_the_pad_was_cleared_is_not_shown() -> None:
     async with drawing(ReadingSession(), *SEVEN) as (pilot, tab):
-        late = app_of(pilot).state.drawing
+        late = app_of(pilot).control.state.drawing
         await pilot.press("k")
         await pilot.pause(0.15)
         assert "86.2%" not in screen(pilot)
-        app_of(pilot).state.drawing = late
-        tab.show(app_of(pilot).state)
+        app_of(pilot).control.state.drawing = late
+        tab.show(app_of(pilot).control.state)
         await pilot.pause()
         assert "86.2%" not in screen(pilot)
         assert "Draw a digit with the mouse" in screen(pilot)
@@ -393,7 +395,7 @@ async def test_before_there_is_a_model_the_tab_says_so() -> None:
         draw(app, *SEVEN)
         await pilot.pause(0.05)
         assert "There is no model yet." in screen(pilot)
-        app.worker.close()
+        app.control.worker.close()
 
 
 async def test_it_can_be_drawn_on_at_any_size_and_resized_between() -> None:
@@ -420,7 +422,7 @@ async def draw_nothing(pilot: Pilot[None]) -> None:
 async def train(pilot: Pilot[None]) -> None:
     app = app_of(pilot)
     await pilot.press("s")
-    while app.state.batch is None:
+    while app.control.state.batch is None:
         await pilot.pause(0.01)
 
 
@@ -453,7 +455,7 @@ def test_watched(snap_compare: Compare, tmp_path: Path) -> None:
 
     async def look(pilot: Pilot[None]) -> None:
         app = app_of(pilot)
-        while app.state.watched is None:
+        while app.control.state.watched is None:
             await pilot.pause(0.02)
         await pilot.press("5")
         await pilot.pause()

@@ -114,14 +114,14 @@ async def opened(events: list[Event], size: tuple[int, int] = (120, 40)) -> Asyn
     async with app.run_test(size=size) as pilot:
         await pilot.press("s")
         deadline = time.monotonic() + 10
-        while app.state.finished is None:
+        while app.control.state.finished is None:
             assert time.monotonic() < deadline
             await pilot.pause(0.01)
         await pilot.press("3")
         await pilot.pause()
         yield pilot
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
 
 
 def tab_of(pilot: Pilot[None]) -> MistakesTab:
@@ -138,7 +138,7 @@ async def tell(pilot: Pilot[None], events: list[Event]) -> None:
     """Adds events to the run, and draws it."""
     assert isinstance(pilot.app, TrainingApp)
     for event in events:
-        pilot.app.state.add(event)
+        pilot.app.control.state.add(event)
     pilot.app.draw()
     await pilot.pause()
 
@@ -257,7 +257,7 @@ async def test_a_new_run_begins_with_no_mistakes() -> None:
         tab = tab_of(pilot)
         assert tab.matrix.display
         assert isinstance(pilot.app, TrainingApp)
-        pilot.app.state = type(pilot.app.state)()
+        pilot.app.control.state = type(pilot.app.control.state)()
         await tell(pilot, [])
         assert not tab.matrix.display and not tab.gallery.display
 
@@ -288,7 +288,7 @@ async def look(pilot: Pilot[None], *keys: str) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
     await pilot.press("s")
-    while app.state.batch is None:
+    while app.control.state.batch is None:
         await pilot.pause(0.02)
     await pilot.press("3", *keys)
     app.draw()

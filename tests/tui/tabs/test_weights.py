@@ -149,7 +149,7 @@ async def open_tab(pilot: Pilot[None]) -> None:
     app = pilot.app
     assert isinstance(app, TrainingApp)
     await pilot.press("s")
-    while app.state.weights is None:
+    while app.control.state.weights is None:
         await pilot.pause(0.02)
     await pilot.press("4")
     await pilot.pause()
@@ -165,8 +165,8 @@ async def opened(
         tab = app.tabs["weights"]
         assert isinstance(tab, WeightsTab)
         yield pilot, tab
-        app.worker.close()
-        assert app.worker.join(5)
+        app.control.worker.close()
+        assert app.control.worker.join(5)
 
 
 def text_of(tab: WeightsTab) -> str:
@@ -230,13 +230,13 @@ async def test_only_what_is_new_is_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
         assert isinstance(app, TrainingApp)
         drawn: list[Region] = []
         monkeypatch.setattr(tab, "refresh", lambda *regions: drawn.extend(regions))
-        tab.show(app.state)
-        app.state.add(made_up.weights())
-        tab.show(app.state)
+        tab.show(app.control.state)
+        app.control.state.add(made_up.weights())
+        tab.show(app.control.state)
         assert not drawn
         old = made_up.weights()
-        app.state.add(dataclasses.replace(old, incoming=(*old.incoming[:-1], old.incoming[0])))
-        tab.show(app.state)
+        app.control.state.add(dataclasses.replace(old, incoming=(*old.incoming[:-1], old.incoming[0])))
+        tab.show(app.control.state)
         # The last unit's picture, and the rows of the large picture are as they were.
         assert drawn
         assert all(region.y > 20 for region in drawn)
@@ -247,8 +247,8 @@ async def test_another_run_may_have_fewer_units() -> None:
         app = pilot.app
         assert isinstance(app, TrainingApp)
         await pilot.press("end")
-        app.state.add(made_up.weights(units=1))
-        tab.show(app.state)
+        app.control.state.add(made_up.weights(units=1))
+        tab.show(app.control.state)
         assert tab.chosen == 0
         assert "1 hidden unit " in text_of(tab)
 
@@ -291,7 +291,7 @@ async def test_marks_take_the_place_of_colours_where_there_are_none() -> None:
         text = text_of(tab)
         assert "░▒▓█ ink here switches it on" in text
         assert text.count("=") > 10
-        app.worker.close()
+        app.control.worker.close()
 
 
 async def test_it_says_what_will_come(tmp_path: Path) -> None:
@@ -307,13 +307,13 @@ async def test_it_says_what_will_come(tmp_path: Path) -> None:
     ):
         app = TrainingApp(run)
         async with app.run_test(size=(120, 40)) as pilot:
-            while app.phase == "loading":
+            while app.control.phase == "loading":
                 await pilot.pause(0.02)
             await pilot.press("4")
             tab = app.tabs["weights"]
             assert isinstance(tab, WeightsTab)
             assert words in text_of(tab)
-            app.worker.close()
+            app.control.worker.close()
 
 
 # Pictures of the whole screen

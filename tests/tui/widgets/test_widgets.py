@@ -6,8 +6,9 @@ import pytest
 from rich.text import Text
 
 from mlp_tui.events import EpochFinished, Preparing, RunFinished
+from mlp_tui.tui.phases import Phase
 from mlp_tui.tui.pictures.glyphs import ASCII, UNICODE
-from mlp_tui.tui.run_state import Phase, RunState
+from mlp_tui.tui.run_state import RunState
 from mlp_tui.tui.summary import clock
 from mlp_tui.tui.widgets.accuracy_table import head, line
 from mlp_tui.tui.widgets.digit_grid import arrange, caption

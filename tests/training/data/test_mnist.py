@@ -1,9 +1,11 @@
-"""Reading, checking, downloading and batching the digits."""
+"""MNIST's files: read, checked and downloaded."""
 
+import contextlib
+import gzip
 import hashlib
-import threading
+import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,44 +14,14 @@ import torch
 import torchvision
 
 from mlp_tui.errors import UserError
-from mlp_tui.events import Preparing
-from mlp_tui.training.data import datasets
-from mlp_tui.training.data.datasets import (
-    Batches,
-    Dataset,
-    Digits,
-    load_dataset,
-    load_mnist,
-    load_synthetic,
-    normalise,
-)
+from mlp_tui.training.data import mnist
+from mlp_tui.training.data.load import load_dataset
+from mlp_tui.training.data.mnist import load_mnist
 
-from ...conftest import write_mnist
 from ...mirror import Handler, Server
+from .conftest import result
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
-
-
-def result(loading: Generator[Preparing, None, Dataset]) -> Dataset:
-    """What a generator returns, its events passed over."""
-    while True:
-        try:
-            next(loading)
-        except StopIteration as end:
-            dataset = end.value
-            assert isinstance(dataset, Dataset)
-            return dataset
-
-
-# Pixels and batches
-
-
-def test_normalising_is_torchvisions_to_the_last_bit() -> None:
-    transform = torchvision.transforms.Compose(
-        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize(mean=0.1307, std=0.3081)]
-    )
-    image = torch.arange(784, dtype=torch.int64).remainder(256).to(torch.uint8).view(28, 28)
-    assert torch.equal(normalise(image), transform(image.numpy()).squeeze())
 
 
 def test_real_mnist_reads_as_torchvision_reads_it(mnist_dir: Path) -> None:
@@ -58,40 +30,6 @@ def test_real_mnist_reads_as_torchvision_reads_it(mnist_dir: Path) -> None:
         theirs = torchvision.datasets.MNIST(mnist_dir, train=train)
         assert torch.equal(digits.images, theirs.data)
         assert torch.equal(digits.labels, theirs.targets)
-
-
-def numbered(size: int) -> Digits:
-    """Images whose first pixel is their number, which is their label too."""
-    images = torch.zeros(size, 28, 28, dtype=torch.uint8)
-    images[:, 0, 0] = torch.arange(size)
-    return Digits(images, torch.arange(size))
-
-
-def test_batches_go_through_all_rows_in_order_and_end_with_the_rest() -> None:
-    batches = list(Batches(numbered(10), 4))
-    assert [len(targets) for _, targets in batches] == [4, 4, 2] and len(Batches(numbered(10), 4)) == 3
-    assert torch.cat([targets for _, targets in batches]).tolist() == list(range(10))
-    inputs, targets = batches[1]
-    assert inputs.shape == (4, 28, 28)
-    assert inputs.dtype == torch.float32
-    assert torch.equal(inputs[:, 0, 0], normalise(targets.to(torch.uint8)))
-
-
-def test_shuffling_takes_every_row_once_and_anew_each_epoch() -> None:
-    batches = Batches(numbered(100), 32, torch.Generator().manual_seed(0))
-    first, second = (torch.cat([targets for _, targets in batches]) for _ in range(2))
-    assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(100))
-    assert not torch.equal(first, second)
-    for inputs, targets in batches:
-        assert torch.equal(inputs[:, 0, 0], normalise(targets.to(torch.uint8)))
-
-
-def test_the_seed_decides_the_shuffle() -> None:
-    def order(seed: int) -> list[int]:
-        batches = Batches(numbered(100), 32, torch.Generator().manual_seed(seed))
-        return torch.cat([targets for _, targets in batches]).tolist()
-
-    assert order(1) == order(1) != order(2)
 
 
 # Files that are not right
@@ -153,29 +91,53 @@ def test_a_damaged_file_is_named_with_the_remedy(
     assert str(error.value) == f"{path} {complaint}: it is damaged; delete it, and it is downloaded anew."
 
 
-def test_a_file_that_cannot_be_read_is_named(small_mnist: Path) -> None:
-    path = small_mnist / "MNIST" / "raw" / TRAIN_IMAGES
+def claim_millions(path: Path) -> None:
+    path.write_bytes(bytes([0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28, 1]))
+
+
+def hold_millions(path: Path) -> None:
+    """A file that is as long as it says, three terabytes, and takes no room on the disk."""
+    path.write_bytes(bytes([0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28]))
+    os.truncate(path, 16 + (2**32 - 1) * 784)
+
+
+def put_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
-    with pytest.raises(UserError, match=r"train-images-idx3-ubyte cannot be read \(Is a directory\)"):
+
+
+def put_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("put", "complaint"),
+    [
+        (claim_millions, "is 17 bytes long in place of 3,367,254,359,296: it is damaged"),
+        (hold_millions, "needs 3,367 GB of memory, and "),
+        (put_folder, "cannot be read (it is not a regular file)"),
+        (put_pipe, "cannot be read (it is not a regular file)"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_file_that_is_odd_or_endless_is_named(small_mnist: Path, put: Callable[[Path], None], complaint: str) -> None:
+    path = small_mnist / "MNIST" / "raw" / TRAIN_IMAGES
+    put(path)
+    with pytest.raises(UserError) as error:
+        result(load_dataset("mnist", small_mnist))
+    assert str(error.value).startswith(f"{path} {complaint}")
+
+
+def test_a_file_for_which_there_is_no_memory_is_named(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = small_mnist / "MNIST" / "raw" / TRAIN_IMAGES
+    hold_millions(path)
+    monkeypatch.setattr(mnist, "available_memory", lambda: float("inf"))
+    with pytest.raises(UserError, match=r"cannot be read \(there is not enough memory\): mend that"):
         result(load_dataset("mnist", small_mnist))
 
 
 # Downloads, from a server on this machine
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A mirror of a small dataset, which torchvision takes for MNIST's only one."""
-    server = Server(write_mnist(tmp_path / "served"))
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [server.url])
-    checksums = [(path[1:], hashlib.md5(data).hexdigest()) for path, data in server.files.items()]
-    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", checksums)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.closing.set()
-    server.shutdown()
-    server.server_close()
 
 
 def test_what_is_missing_is_downloaded_with_progress(server: Server, tmp_path: Path) -> None:
@@ -212,6 +174,40 @@ def test_half_a_packed_file_does_not(server: Server, small_mnist: Path) -> None:
     assert server.requests == [f"/{TRAIN_IMAGES}.gz"]
 
 
+@pytest.mark.parametrize("put", [put_folder, put_pipe, lambda path: (path.unlink(), path.symlink_to(path))])
+def test_an_odd_file_in_place_of_a_packed_one_is_passed_over(
+    server: Server, small_mnist: Path, put: Callable[[Path], None]
+) -> None:
+    raw = small_mnist / "MNIST" / "raw"
+    (raw / TRAIN_IMAGES).unlink()
+    (raw / f"{TRAIN_IMAGES}.gz").touch()
+    put(raw / f"{TRAIN_IMAGES}.gz")
+    assert len(result(load_mnist(small_mnist)).train) == 640
+
+
+def test_a_link_to_itself_counts_as_missing(server: Server, small_mnist: Path) -> None:
+    path = small_mnist / "MNIST" / "raw" / TRAIN_IMAGES
+    path.unlink()
+    path.symlink_to(path)
+    assert len(result(load_mnist(small_mnist)).train) == 640
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [gzip.compress(b"some bytes")[:-9], gzip.compress(b"some bytes")[:10] + b"\xff" * 20],
+    ids=["cut off", "garbage"],
+)
+def test_a_packed_file_that_cannot_be_unpacked_is_a_sentence(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    server.files[f"/{TRAIN_IMAGES}.gz"] = data
+    checksums = [(path[1:], hashlib.md5(data).hexdigest()) for path, data in server.files.items()]
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", checksums)
+    with pytest.raises(UserError, match=r"^train-images-idx3-ubyte.gz cannot be unpacked \(.+\): use --dataset"):
+        result(load_mnist(tmp_path / "new"))
+
+
 def test_the_next_mirror_is_tried(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:1/", server.url])
     assert len(result(load_mnist(tmp_path / "new")).train) == 640
@@ -243,6 +239,15 @@ def break_off(handler: Handler) -> bool:
     return True
 
 
+def send_without_end(handler: Handler) -> bool:
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while not handler.server.closing.is_set():
+            handler.wfile.write(bytes(1 << 16))
+    return True
+
+
 def hang(handler: Handler) -> bool:
     handler.server.closing.wait(30)
     return True
@@ -261,6 +266,7 @@ def hang_midway(handler: Handler) -> bool:
         (send_garbage, "its 40 bytes are not the file's: the checksum differs"),
         (speak_another_protocol, "220 smtp.example ESMTP"),
         (break_off, "bytes are not the file's: the checksum differs"),
+        (send_without_end, "bytes are not the file's: the checksum differs"),
         (hang, "the server does not answer"),
         (hang_midway, "the server does not answer"),
     ],
@@ -274,7 +280,8 @@ def test_a_server_that_misbehaves_is_one_sentence_and_leaves_no_file(
     complaint: str,
 ) -> None:
     server.misbehave = misbehave
-    monkeypatch.setattr(datasets, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(mnist, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(mnist, "MOST_PACKED", 1 << 20)
     raw = tmp_path / "new" / "MNIST" / "raw"
     started = time.monotonic()
     with pytest.raises(UserError) as error:
@@ -297,22 +304,7 @@ def test_a_download_given_up_halfway_leaves_no_file(server: Server, tmp_path: Pa
 
 
 def test_patience_with_a_server_ends_after_15_seconds() -> None:
-    assert datasets.HANG_SECONDS == 15
-
-
-# The built-in digits
-
-
-@pytest.fixture
-def few_built_in_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Makes the built-in digits few, and their cache a folder of the test's."""
-    monkeypatch.setattr(datasets, "CACHE_DIR", tmp_path / "cache")
-    monkeypatch.setattr(datasets, "SYNTHETIC_SIZES", (300, 100))
-    return tmp_path / "cache"
-
-
-def same(a: Dataset, b: Dataset) -> bool:
-    return torch.equal(a.train.images, b.train.images) and torch.equal(a.test.labels, b.test.labels)
+    assert mnist.HANG_SECONDS == 15
 
 
 def test_auto_falls_back_to_the_built_in_digits_and_says_why(
@@ -323,21 +315,3 @@ def test_auto_falls_back_to_the_built_in_digits_and_says_why(
     assert dataset.name == "synthetic"
     assert dataset.notice.startswith("These are the program's own built-in digits, not MNIST. train-images")
     assert "404 Not Found" in dataset.notice
-
-
-def test_the_built_in_digits_are_kept_and_the_same_each_time(few_built_in_digits: Path) -> None:
-    first = result(load_synthetic())
-    assert (len(first.train), len(first.test), first.notice) == (300, 100, "")
-    assert [event.what for event in load_synthetic()] == ["Reading the built-in digits"]
-    assert same(result(load_synthetic()), first)
-    for file in few_built_in_digits.iterdir():
-        file.write_bytes(file.read_bytes()[:1000])
-    assert same(result(load_synthetic()), first)
-
-
-def test_a_cache_that_cannot_be_written_is_a_warning(
-    few_built_in_digits: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    few_built_in_digits.write_text("a file where the folder should be")
-    assert len(result(load_synthetic()).train) == 300
-    assert "they are drawn anew each time" in caplog.text

@@ -1,0 +1,34 @@
+"""The keys of the dashboard, beside those of its tabs: one table for what they do, what is shown and the help."""
+
+from textual.binding import Binding, BindingType
+
+TABS = ("train", "digits", "mistakes", "weights", "draw")
+"""The tabs' names, in the order of their keys, from 1."""
+
+
+def drive(key: str, what: str, description: str, tooltip: str = "", display: str | None = None) -> Binding:
+    """A key that drives the run, in those phases in which the table of phases has it."""
+    return Binding(key, f"drive({what})", description, key_display=display or key[0], tooltip=tooltip)
+
+
+KEYS: list[BindingType] = [
+    # One key, four meanings: the phase says which it has, and the line of keys shows that one.
+    drive("s,space", "'start'", "Start", "start, pause, continue, resume (the space bar too)"),
+    drive("s,space", "'pause'", "Pause"),
+    drive("s,space", "'unpause'", "Continue"),
+    drive("s,space", "'resume'", "Resume"),
+    drive("n", "'step'", "Step", "train on one batch, and show the six steps of the loop"),
+    drive("N", "'epoch'", "Epoch", "train to the end of the epoch, and pause"),
+    drive("x", "'stop'", "Stop", "stop the training and save the run; s resumes it"),
+    drive("r", "'restart'", "Restart", "train anew, from the same initial weights"),
+    drive("left_square_bracket", "'change_rate', -1", "Rate", "a smaller, a larger learning rate", "[ ]"),
+    drive("right_square_bracket", "'change_rate', 1", "Rate", display="[ ]"),
+    Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
+    Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
+    Binding("d", "detach", "Detach", tooltip="leave; the run trains on without the dashboard"),
+    Binding("1", "open_tab('train')", show=False, key_display="1 - 5", tooltip=f"the tabs {', '.join(TABS).title()}"),
+    *(Binding(str(number), f"open_tab('{tab}')", show=False) for number, tab in enumerate(TABS[1:], start=2)),
+    Binding("t", "theme", "Theme", show=False, tooltip="dark colours, or light ones"),
+    Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),
+    Binding("q", "quit", "Quit", tooltip="quit (Ctrl+C too)"),
+]

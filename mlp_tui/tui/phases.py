@@ -1,0 +1,56 @@
+"""The phases of a run on the screen: one table says what each shows, and which keys drive the run in it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..events import Reason
+from .pictures.glyphs import ASCII, Glyphs
+
+Phase: TypeAlias = (
+    Literal["loading", "starting", "ready", "training", "paused", "stopping"] | Literal["live", "killed"] | Reason
+)
+"""Of a run that is trained here, of one that is watched, and how either of them ended."""
+
+
+@dataclass(frozen=True)
+class PhaseRow:
+    """A row of the table."""
+
+    word: str
+    """What the phase is called on the screen."""
+    marks: tuple[str, str]
+    """What stands before the word, so that colour is never alone in telling phases apart; the second in ASCII."""
+    style: Literal["muted", "primary", "success", "warning", "error"]
+    keys: tuple[str, ...] = ()
+    """What the keys can do to a run that is trained here, by the names of RunControl's methods and the app's."""
+
+    def label(self, glyphs: Glyphs) -> str:
+        """The mark and the word."""
+        return f"{self.marks[glyphs is ASCII]} {self.word}"
+
+
+PHASES: dict[Phase, PhaseRow] = {
+    "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
+    # Training begins as soon as all is loaded.
+    "starting": PhaseRow("loading", ("◌", "."), "muted", ("pause", "stop", "settings")),
+    "ready": PhaseRow("ready", ("○", "o"), "primary", ("start", "step", "epoch", "settings")),
+    "training": PhaseRow(
+        "training", ("●", ">"), "success", ("pause", "stop", "restart", "change_rate", "settings", "detach")
+    ),
+    "paused": PhaseRow(
+        "paused",
+        ("‖", "="),
+        "warning",
+        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "settings", "detach"),
+    ),
+    "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
+    "completed": PhaseRow("done", ("✓", "v"), "success", ("restart", "settings")),
+    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "settings")),
+    "diverged": PhaseRow("diverged", ("✗", "x"), "error", ("restart", "settings")),
+    "failed": PhaseRow("failed", ("✗", "x"), "error", ("restart", "settings")),
+    "live": PhaseRow("live", ("●", ">"), "success"),
+    "killed": PhaseRow("killed", ("✗", "x"), "error"),
+}
+
+DRIVING = {key for row in PHASES.values() for key in row.keys}
+"""All that keys can do to a run that is trained here, in one phase or another."""
