@@ -1,7 +1,9 @@
 """The command line: settings in, and the dashboard or the headless mode started with them."""
 
 import os
+import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
@@ -11,11 +13,15 @@ from tyro.conf import arg
 from . import __version__
 from .config import TrainingConfig
 from .errors import UserError
-from .headless.run import complain, run_headless
+from .headless.run import run_headless
 from .runs.folder import RunFolder
 from .runs.source import EventSource
 from .runs.watch import WatchedRun
 from .session import Session
+from .streams import complain, open_streams, standard_output
+
+NARROWEST = 20
+"""Columns for the help: in fewer than eight, tyro looks for a layout for ever."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,11 @@ def run(arguments: list[str]) -> int:
     try:
         if sys.platform == "win32":
             raise UserError("It runs on Linux and macOS, and on Windows under WSL: install and start it there.")
-        options = parse(arguments)
-        if options.version:
-            print(f"mlp-tui {__version__}")
-            return 0
+        with standard_output():
+            options = parse(arguments)
+            if options.version:
+                print(f"mlp-tui {__version__}")
+                return 0
         source = choose_source(options, arguments)
     except UserError as error:
         complain(str(error))
@@ -62,20 +69,11 @@ def run(arguments: list[str]) -> int:
         except UserError as error:
             complain(str(error))
             return 1
+        except KeyboardInterrupt:
+            return 130
     if options.no_ui:
         return run_headless(source, options.json, options.on_hangup, options.ascii)
     return run_dashboard(source, options)
-
-
-def open_streams() -> None:
-    """Gives a standard stream that was closed (`>&-`) somewhere to go, before a file of ours gets its number."""
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull)  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    if sys.stdout is None:
-        complain("Standard output is closed: send it to a file, or to /dev/null.")
-        raise SystemExit(2)
 
 
 def choose_source(options: Options, arguments: list[str]) -> EventSource:
@@ -84,11 +82,11 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
         raise UserError("--json is for the headless mode: add --no-ui.")
     if not options.no_ui and not has_terminal():
         raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
-    if options.watch and (options.no_ui or options.resume):
+    if options.watch is not None and (options.no_ui or options.resume is not None):
         raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
-    if options.watch:
+    if options.watch is not None:
         return WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
-    if options.resume:
+    if options.resume is not None:
         folder = RunFolder.find(options.config.runs_dir, options.resume)
         return Session(parse_resumed(arguments, folder).config, folder)
     return Session(options.config)
@@ -96,6 +94,11 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
 
 def run_dashboard(source: EventSource, options: Options) -> int:
     """Shows the dashboard until it is left, says what became of the run, and returns the exit code."""
+    with suppress(OSError):
+        # The terminal knows its size, also after it was resized; these may say anything, a billion columns too.
+        if os.get_terminal_size(sys.stdout.fileno()).columns:
+            os.environ.pop("COLUMNS", None)
+            os.environ.pop("LINES", None)
     from .tui.app import TrainingApp
 
     app = TrainingApp(source, options.on_hangup, options.ascii)
@@ -125,6 +128,8 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 
 def parse(arguments: list[str], default: Options | None = None) -> Options:
     """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
+    if shutil.get_terminal_size().columns < NARROWEST:
+        os.environ["COLUMNS"] = str(NARROWEST)
     options: Options = tyro.cli(  # type: ignore[assignment]
         Options,
         prog="mlp-tui",

@@ -108,8 +108,11 @@ class TrainingConfig:
         """The settings that `as_dict` wrote; the default where one is missing. Raises UserError."""
         known = {name: values[name] for name in KINDS if name in values}
         for name, value in known.items():
-            if KINDS[name][0] is Path and isinstance(value, str):
+            kind = KINDS[name][0]
+            if kind is Path and isinstance(value, str):
                 known[name] = Path(value)
+            elif kind is float and type(value) is int:  # JSON has one kind of number
+                known[name] = float(str(value))  # infinite where it is too large, which `float(value)` refuses
         return dataclasses.replace(cls(), **known)
 
     def as_dict(self) -> dict[str, Any]:
@@ -124,8 +127,12 @@ def wrong_kind(kind: Any, value: object) -> str | None:
         return None if value in words else f"must be one of {', '.join(words)}, not {value!r:.40}"
     what = {int: "a whole number", float: "a number", Path: "the name of a folder"}[kind]
     fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-    if isinstance(value, Path) and "\0" in str(value):
-        return "must be the name of a folder, without a NUL character"
+    if isinstance(value, Path):
+        try:
+            if b"\0" in os.fsencode(value):
+                return "must be the name of a folder, without a NUL character"
+        except UnicodeEncodeError:
+            return f"must be a name that a folder can have, not {str(value)!a:.40}"
     return None if fits else f"must be {what}, not {value!r:.40}"
 
 

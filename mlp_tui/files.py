@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+MOST_BYTES = 1 << 20
+"""The most that a file of settings, or a lock, can have a reason to hold."""
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
@@ -41,9 +44,12 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON holds. Raises OSError, and ValueError where it is damaged in whatever way."""
+    """What a small file of JSON holds. Raises OSError, and ValueError where it is damaged in whatever way."""
     with open(open_regular(path), "rb") as file:
-        return parse_json(file.read())
+        text = file.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
+    return parse_json(text)
 
 
 def parse_json(text: bytes | str) -> Any:

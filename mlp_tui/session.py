@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import math
+import os
 import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
@@ -204,9 +205,6 @@ class Session(EventSource):
                 self.folder = folder = self.folder_to_resume
                 folder.lock.acquire()
                 yield self._restore(state, folder)
-                if state.epoch >= self.config.epochs:
-                    more = f"ask for more with --epochs {state.epoch + 5}"
-                    raise UserError(f"The run {folder.name} has its {state.epoch} epochs: {more}.")
                 folder.write_config(config.as_dict())
         except OSError as error:
             where = error.filename if self.folder_to_resume else self.config.runs_dir
@@ -227,8 +225,11 @@ class Session(EventSource):
 
         # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
         new_rate = folder.diverged() or self.config.learning_rate != folder.read_config().get("learning_rate")
-        saved = folder.checkpoint.exists() or folder.checkpoint.is_symlink()
-        folder.cut_log(checkpoint.restore(folder.checkpoint, state) if saved else 0)
+        position = checkpoint.restore(folder.checkpoint, state) if os.path.lexists(folder.checkpoint) else 0
+        if state.epoch >= self.config.epochs:
+            more = f"ask for more with --epochs {state.epoch + 5}"
+            raise UserError(f"The run {folder.name} has its {state.epoch} epochs: {more}.")
+        folder.cut_log(position)
         if new_rate:
             state.learning_rate = self.config.learning_rate
         return Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -15,7 +15,11 @@ from rich.progress import Progress, TaskID
 
 from ..events import Event, Preparing, RunFinished, RunStarted, Saving
 from ..runs.source import EventSource
+from ..streams import complain, discard, write_line
 from .lines import NotebookLines, as_json_lines
+
+PATIENCE = 1.0
+"""Seconds to wait, once the run was stopped by a signal, for somebody to read the last sentence."""
 
 
 def run_headless(source: EventSource, as_json: bool, on_hangup: str = "detach", ascii: bool = False) -> int:
@@ -23,42 +27,47 @@ def run_headless(source: EventSource, as_json: bool, on_hangup: str = "detach", 
     logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
     logging.getLogger().addHandler(RunLogHandler(source))
-    received: list[int] = []  # a handler that took a lock could wait for the very code that it interrupted
+    # A handler that took a lock could wait for the very code that it interrupted: these only add to a list.
+    received: list[int] = []
+    hung_up: list[int] = []
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP and on_hangup == "detach":
-            hung_up.append(number)  # the terminal is gone, the run trains on
+            hung_up.append(number)  # the terminal is gone, the run continues
             return
         received.append(number)
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
 
-    hung_up: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has set it
             signal.signal(number, on_signal)
 
     lines = as_json_lines if as_json else NotebookLines(ascii)
     end = None
+    lost = False  # whether lines were lost that somebody may have waited for
     with closing(source.events(stop)) as events:
         for event in notes_to_stderr(events):
             try:
                 for line in lines(event):
-                    print(line, flush=True)
+                    write_line(sys.stdout, line, give_up=lambda: bool(received))
             except OSError as error:
-                # Python flushes standard output once more at exit: give it somewhere to go.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                discard(sys.stdout)
                 if isinstance(error, BrokenPipeError) and not hung_up and not received:
                     complain("Nobody reads the output any more, so the training was stopped.")
                     stop.set()
+                elif not hung_up and not received:
+                    reason = error.strerror or error
+                    complain(f"Standard output cannot be written ({reason}): the training continues without it.")
+                    lost = True
             if received:
                 stop.set()
             end = event
     if stop.is_set():
         if source.unfinished:
-            complain(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}")
+            complain(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}", PATIENCE)
         return 128 + received[-1] if received else 1
-    return int(isinstance(end, RunFinished) and bool(end.message))
+    return int(lost or (isinstance(end, RunFinished) and bool(end.message)))
 
 
 class RunLogHandler(logging.Handler):
@@ -80,12 +89,6 @@ def is_standard_error(path: Path) -> bool:
         return os.path.samestat(os.fstat(2), path.stat())
     except OSError:
         return False
-
-
-def complain(sentence: str) -> None:
-    """Says one sentence on standard error, in the program's name."""
-    with suppress(OSError):  # a terminal that is gone
-        print(f"mlp-tui: {sentence}", file=sys.stderr, flush=True)
 
 
 def notes_to_stderr(events: Iterator[Event]) -> Iterator[Event]:

@@ -36,16 +36,18 @@ class RunFolder:
         """The run that is meant: a folder, a run's name, or "latest". Raises UserError."""
         try:
             if run == "latest":
-                runs = sorted(runs_dir.glob("*/config.json"), key=lambda config: config.lstat().st_mtime_ns)
+                runs = [path for path in runs_dir.iterdir() if os.path.lexists(path / "config.json")]
                 if not runs:
                     raise UserError(f"There is no run in {runs_dir}: name a folder with runs with --runs-dir.")
-                return cls(runs[-1].parent)
+                return cls(max(runs, key=lambda path: (path / "config.json").lstat().st_mtime_ns))
             for path in (runs_dir / run, Path(run)):
-                if os.path.lexists(path / "config.json"):
+                if run and os.path.lexists(path / "config.json"):
                     return cls(path)
         except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-            raise UserError(f"There is no run {run[:40]} in {str(runs_dir)[:40]} ({_reason(error)}).") from error
-        raise UserError(f"There is no run {run[:255]} in {runs_dir}, nor a folder of that name with a run in it.")
+            raise UserError(
+                f"There is no run in {runs_dir} ({_reason(error)}): name a folder with runs with --runs-dir."
+            ) from error
+        raise UserError(f'There is no run "{run}" in {runs_dir}, nor a folder of that name with a run in it.')
 
     @classmethod
     def create(cls, runs_dir: Path, dataset: str, config: dict[str, Any]) -> "RunFolder":
@@ -122,8 +124,11 @@ class RunFolder:
         return isinstance(event, RunFinished) and event.reason == "diverged"
 
     def cut_log(self, position: int) -> None:
-        """Cuts off what was logged after that position (in bytes): the training emits it again. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError), open(open_regular(self.events, os.O_RDWR), "r+b") as log:
+        """Cuts off what was logged after that position (in bytes): the training emits it again. Raises OSError.
+
+        A log that is missing is made anew.
+        """
+        with open(open_regular(self.events, os.O_RDWR | os.O_CREAT), "r+b") as log:
             if log.seek(0, os.SEEK_END) > position:
                 log.truncate(position)
 

@@ -21,20 +21,22 @@ class RunLock:
     """An exclusive `flock` on the file `lock` of a run's folder, which names the process that holds it.
 
     It ends with its process, however that ends. Where the file system has no such locks, what the file says counts:
-    a process of this machine that lives, or one of another machine, trains the run.
+    a process of this machine that lives, or one of another machine, trains the run. Its word is not good enough to
+    end a process by: the number may be another's by now.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
         self._name = folder.name
         self._descriptor: int | None = None
+        self._has_flock = True  # until the file system says otherwise
 
     def acquire(self, patience: float = 0.5) -> None:
         """Makes this process the one that trains the run. Raises UserError where another does, and OSError."""
         descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + patience
         # A watcher takes the lock for an instant; a trainer keeps it.
-        while _is_taken(descriptor, exclusive=True, path=self.path):
+        while self._is_taken(descriptor, exclusive=True):
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise UserError(f"The run {self._name} is being trained by {self.holder()}.")
@@ -58,23 +60,23 @@ class RunLock:
         except OSError:
             return False
         try:
-            return _is_taken(descriptor, exclusive=False, path=self.path)
+            return self._is_taken(descriptor, exclusive=False)
         finally:
             os.close(descriptor)
 
     def take_over(self, patience: float = 15.0) -> None:
         """Asks the process that trains the run, if there is one, to save and end; waits. Raises UserError."""
-        pid = _pid_here(self.path)
+        pid = self._pid_here()
         if not self.is_held():
             return
-        if pid is None:
+        if pid is None or not self._has_flock:
             raise UserError(
                 f"The run {self._name} is being trained by {self.holder()}: stop it there first, "
                 f"or delete {self.path} where that process is gone."
             )
         try:
             os.kill(pid, signal.SIGTERM)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise UserError(f"The run {self._name} is being trained by {self.holder()}: {error}.") from error
         deadline = time.monotonic() + patience
         while self.is_held():
@@ -84,31 +86,32 @@ class RunLock:
 
     def holder(self) -> str:
         """The process that trains the run, in words."""
-        pid = _pid_here(self.path)
+        pid = self._pid_here()
         return f"process {pid} on this machine" if pid else "a process on another machine"
 
+    def _is_taken(self, descriptor: int, exclusive: bool) -> bool:
+        """Whether another process holds the lock; where none does, this one has taken it."""
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            self._has_flock = False
+            pid = self._pid_here()
+            if pid is None:
+                return os.fstat(descriptor).st_size > 0
+            return pid != os.getpid() and _lives(pid)
+        return False
 
-def _is_taken(descriptor: int, exclusive: bool, path: Path) -> bool:
-    """Whether another process holds the lock; where none does, this one has taken it."""
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no locks on this file system
-        pid = _pid_here(path)
-        if pid is None:
-            return os.fstat(descriptor).st_size > 0
-        return pid != os.getpid() and _lives(pid)
-    return False
-
-
-def _pid_here(path: Path) -> int | None:
-    """The process of this machine that the file names, if it names one."""
-    try:
-        holder = read_json(path)
-        return int(holder["pid"]) if holder["host"] == socket.gethostname() else None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return None
+    def _pid_here(self) -> int | None:
+        """The process of this machine that the file names, if it names one."""
+        try:
+            holder = read_json(self.path)
+            pid, host = int(holder["pid"]), holder["host"]
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+        # A signal to 0, or to a number below it, would go to many processes.
+        return pid if host == socket.gethostname() and 0 < pid < 2**31 else None
 
 
 def _lives(pid: int) -> bool:
@@ -116,6 +119,6 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except PermissionError:
         return True
-    except (OSError, OverflowError):
+    except OSError:
         return False
     return True

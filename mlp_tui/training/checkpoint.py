@@ -1,10 +1,13 @@
 """Checkpoints: files that are whole or not there, and that are read without running any code in them."""
 
 import io
+import math
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import UserError
 from ..files import open_regular, written_whole
@@ -20,21 +23,60 @@ def save(path: Path, contents: dict[str, Any]) -> None:
         file.write(buffer.getbuffer())
 
 
-def load(path: Path, device: torch.device) -> Any:
+def load(path: Path, device: torch.device) -> dict[str, Any]:
     """What `save` wrote, its tensors on the device. Raises any Exception where the file holds something else."""
     with open(open_regular(path), "rb") as file:
-        return torch.load(file, map_location=device, weights_only=True)
+        # torch does not look at the checksums of what it reads.
+        if damaged := zipfile.ZipFile(file).testzip():
+            raise ValueError(f"{damaged} in it is damaged")
+        file.seek(0)
+        contents = torch.load(file, map_location=device, weights_only=True)
+    if not isinstance(contents, dict):
+        raise ValueError("it holds no checkpoint")
+    return contents
 
 
 def restore(path: Path, state: TrainingState) -> int:
-    """Puts `state` where a run was saved, and returns where its log was then, in bytes. Raises UserError."""
+    """Puts a new `state` where a run was saved, and returns where its log was then, in bytes. Raises UserError."""
     try:
         contents = load(path, state.device)
+        new = state.state_dict()
         state.load_state_dict(contents["training"])
-        position = contents["log_position"]
-        if not (isinstance(position, int) and position >= 0):
-            raise ValueError("its log_position is none")
+        # Another shape than torch's kernels expect would end the process, and another type end the training later.
+        pairs = ((state.state_dict(), new, "it"), (contents["log_position"], 0, "log_position"))
+        if difference := next(filter(None, (_difference(*pair) for pair in pairs)), None):
+            raise ValueError(difference)
     except Exception as error:  # a file of anything may make torch's reader raise anything
         reason = str(getattr(error, "strerror", "") or error or type(error).__name__).split("\n")[0][:200]
-        raise UserError(f"{path} cannot be read ({reason.rstrip('.:')}), so this run cannot be resumed.") from error
-    return position
+        reason = f"it has no {reason}" if isinstance(error, KeyError) else reason
+        raise UserError(
+            f"{path} cannot be read ({reason.rstrip('.:')}), so this run cannot be resumed: "
+            "put a copy of that file back, or delete it to train the run anew."
+        ) from error
+    return int(contents["log_position"])
+
+
+def _difference(restored: Any, new: Any, name: str) -> str | None:
+    """Where restored values are of other types or shapes than those of a new state; None where they are alike.
+
+    Flags are left out: torch adds some to an optimizer from version to version.
+    """
+    if new is None or isinstance(new, bool):
+        return None
+    if isinstance(new, (int, float)):
+        fits = type(restored) in ((int, float) if isinstance(new, float) else (int,)) and 0 <= restored < math.inf
+        return None if fits else f"{name} is {restored!r:.40}"
+    if not isinstance(restored, type(new)):
+        return f"{name} is no {type(new).__name__}"
+    if isinstance(new, Tensor):
+        (dtype, shape), expected = ((each.dtype, tuple(each.shape)) for each in (restored, new))
+        return None if (dtype, shape) == expected else f"{name} is of {shape} and {dtype}, not of {expected}"
+    if isinstance(new, (list, tuple)):
+        new, restored = dict(enumerate(new)), dict(enumerate(restored))
+        if len(new) != len(restored):
+            return f"{name} has {len(restored)} values in place of {len(new)}"
+    if isinstance(new, dict):
+        for key, value in new.items():
+            if difference := _difference(restored.get(key), value, str(key)):
+                return difference
+    return None

@@ -100,12 +100,8 @@ class TrainingState:
         self.optimizer.load_state_dict(state["optimizer"])
         # A run that was saved before schedules were objects kept the rate that was set in the optimizer.
         self.schedule.base_rate = float(state.get("base_rate", self.optimizer.param_groups[0]["lr"]))
-        self.epoch, self.totals = state["epoch"], Totals(**state["totals"])
-        for field in dataclasses.fields(Totals):
-            if type(value := getattr(self.totals, field.name)) is not field.type or value < 0:
-                raise ValueError(f"it says {value!r:.40} for {field.name}")
-        if type(self.epoch) is not int or self.epoch < 0:
-            raise ValueError(f"it says {self.epoch!r:.40} for the epoch")
+        self.epoch = state["epoch"]
+        self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
         self.shuffle_state = state["shuffle"].cpu()
         self.shuffle.set_state(self.shuffle_state)
         torch.set_rng_state(state["random"].cpu())

@@ -1,11 +1,16 @@
 """The headless mode: lines, streams, signals and exit codes."""
 
+import array
+import fcntl
 import io
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import termios
+import threading
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -155,3 +160,57 @@ def test_a_dataset_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
         f"mlp-tui: {raw}/train-images-idx3-ubyte is 4 bytes long, too short for a header: "
         "it is damaged; delete it, and it is downloaded anew.\n"
     )
+
+
+class Interrupted(MadeUpSession):
+    """Sends its own process a signal in the middle of a step, which then takes its time."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__([])
+        self.number = number
+
+    def events(self, stop: threading.Event) -> Generator[Event, None, None]:
+        yield from made_up.opening()
+        for batch in range(1, 1000):
+            if batch == 3:
+                # The signal comes while the lock of the very event is held that a stop sets.
+                with stop._cond:  # type: ignore[attr-defined]
+                    os.kill(os.getpid(), self.number)
+                    time.sleep(0.2)
+            yield made_up.batch(1, batch, 1000, 0.5)
+            if stop.is_set():
+                break
+        yield RunFinished("stopped", 0, None, None, float(batch))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_a_long_step_waits_for_no_lock_and_stops_the_run_after_it(
+    number: int, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_headless(Interrupted(number), as_json=True) == code
+    end = from_json(capsys.readouterr().out.splitlines()[-1])
+    assert end == RunFinished("stopped", 0, None, None, 3.0)
+
+
+def test_a_signal_stops_a_run_whose_output_nobody_reads(small_mnist: Path) -> None:
+    arguments = command("--json", "--data-dir", small_mnist, "--epochs", 1_000_000)
+    full, entry = os.pipe()
+    with subprocess.Popen(arguments, stdout=entry, stderr=subprocess.PIPE, text=True) as process:
+        os.close(entry)
+        # Until there is no more in the pipe than before: it is full, and the program waits.
+        before = -1
+        while (now := waiting_in(full)) != before or now < 4096:
+            before = now
+            time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+    os.close(full)
+    assert process.returncode == 143
+    assert error.startswith("mlp-tui: The run is saved. Resume it: mlp-tui --resume ")
+
+
+def waiting_in(pipe: int) -> int:
+    """The bytes that nobody has read yet."""
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]

@@ -63,6 +63,29 @@ def test_without_flock_a_run_of_a_process_that_lives_is_left_alone(tmp_path: Pat
         lock.acquire(patience=0.0)
 
 
+def test_without_flock_no_process_is_ended_on_the_word_of_a_file(
+    tmp_path: Path, no_flock: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: signals.append(number))
+    with pytest.raises(UserError, match=f"process {os.getppid()} on this machine: stop it there first, or delete"):
+        held_by(tmp_path, os.getppid()).take_over()
+    assert set(signals) == {0}
+
+
+@pytest.mark.parametrize("pid", [0, -1, -(2**31), 2**31, 10**30])
+def test_a_number_that_is_no_process_is_never_sent_a_signal(
+    tmp_path: Path, pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
+    holder = RunLock(tmp_path)
+    holder.acquire()
+    held_by(tmp_path, pid)
+    with pytest.raises(UserError, match="stop it there first"):
+        RunLock(tmp_path).take_over()
+    holder.release()
+
+
 def test_without_flock_a_run_of_another_machine_is_left_alone(tmp_path: Path, no_flock: None) -> None:
     lock = held_by(tmp_path, 1, "another-node")
     with pytest.raises(UserError, match=r"a process on another machine: stop it there first, or delete .*lock"):
