@@ -289,7 +289,7 @@ async def test_the_model_is_asked_ten_times_a_second_at_most_and_about_the_last_
 
 async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlp_tui.tui.tabs.draw.LEARNING_SECONDS", 0.15)
-    monkeypatch.setattr("mlp_tui.tui.app.SLOW_SECONDS", {"draw": 0.0})
+    monkeypatch.setattr("mlp_tui.tui.tabs.draw.DrawTab.seconds", 0.0)
 
     class Learning(ReadingSession):
         def events(self, stop: threading.Event) -> Generator[Event, None, None]:
