@@ -18,6 +18,7 @@ def modules_after(statement: str) -> set[str]:
         ("import mlp_tui", {"torch", "torchvision", "textual"}),
         ("import mlp_tui.cli, mlp_tui.session, mlp_tui.headless.run", {"torch", "torchvision", "textual"}),
         ("import mlp_tui.tui.app", {"torch", "torchvision"}),
+        ("import mlp_tui.training.data.centring", {"torch", "torchvision", "textual"}),
         ("import mlp_tui.training.fit, mlp_tui.training.data.strokes", {"textual", "plotext", "torchvision"}),
     ],
 )

@@ -52,7 +52,8 @@ def trial(device: torch.device) -> str:
     """
     # With a workspace of one size cuBLAS computes the same each time: a replayed step as one that is not
     # (https://docs.nvidia.com/cuda/cublas/#results-reproducibility). It is read when CUDA starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         ones = torch.ones(8, 8, device=device)
         if float((ones @ ones).relu().sum()) == 512:

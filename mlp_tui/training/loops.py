@@ -126,7 +126,7 @@ def train(
             learning_rate=float(optimizer.param_groups[0]["lr"]),
             losses=tuple(losses),
         )
-        # By the last batches' time; no more than twice as many, since the first ones may tell little.
+        # By the last batches' time; no more than twice as many, since the first ones may not be like the rest.
         seconds = interval()
         at_once = min(max(1, int(seconds / (took / at_once))), 2 * at_once)
         if steps is not None and seconds:

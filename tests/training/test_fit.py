@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
+import pytest
+
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import EpochFinished, Event, Predictions, Preview
 from mlp_tui.training.data.batches import Dataset
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.fit import fit
 from mlp_tui.training.state import TrainingState
+
+from .test_loops import digits
 
 NOTEBOOK_ACCURACY = 0.948
 """The mean final test accuracy of the notebook's recipe over seeds 0 to 4."""
@@ -46,3 +50,13 @@ def test_the_examples_are_the_notebooks_and_the_model_learns_to_read_them(mnist_
     right = [sum(a == b for a, b in zip(look.predictions, preview.labels, strict=True)) for look in snapshots]
     assert right[0] < 10 < 17 <= right[-1]
     assert all(abs(sum(row) - 1) < 1e-5 for row in snapshots[-1].probabilities)
+
+
+def test_a_run_takes_its_steps_as_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the plain loop was used")
+
+    monkeypatch.setattr("mlp_tui.training.loops.take_steps", refuse)
+    dataset = Dataset("mnist", digits(640), digits(100))
+    events = list(run(TrainingConfig(epochs=1, device="cpu"), dataset))
+    assert any(isinstance(event, EpochFinished) for event in events)

@@ -178,5 +178,5 @@ def fetch(name: str, md5: str, mirrors: list[str], raw: Path) -> Generator[Prepa
 
 
 def md5_of(data: bytes | bytearray) -> str:
-    """The checksum that torchvision publishes: it tells a whole file from a broken one, it is no security."""
+    """The checksum that torchvision publishes, in hexadecimal: a broken file has another. It is no security."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
