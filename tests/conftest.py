@@ -17,6 +17,13 @@ FILES = (
 )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests measured: what they gave to `record_property`."""
+    figures = [figure for report in terminalreporter.getreports("passed") for figure in report.user_properties]
+    for what, figure in figures:
+        terminalreporter.write_line(f"| {what} | {figure} |")
+
+
 @pytest.fixture(autouse=True)
 def all_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures must not depend on the terminal that runs the tests."""

@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np  # imported where it is used: it takes a while, and the first frame does without
+    from numpy.typing import NDArray
 
 from ..events import SIDE as SIDE
 
@@ -15,77 +20,55 @@ INK = 0.4
 """How bright a pixel is, as a share of the brightest, to count as ink where there are no shades."""
 
 
-def resize(pixels: bytes, width: int, height: int) -> list[list[int]]:
-    """An image of 28x28 bytes as `height` rows of `width` numbers 0-255, each the mean of the area it covers."""
-    across, down = _overlaps(width), _overlaps(height)
-    rows = [pixels[start : start + SIDE] for start in range(0, SIDE * SIDE, SIDE)]
-    filled = [any(row) for row in rows]  # most rows of a digit are empty
-    result = []
-    for cell in down:
-        weighted = [[value * weight for value in rows[i]] for i, weight in cell if filled[i]]
-        if not weighted:
-            result.append([0] * width)
-            continue
-        line = weighted[0] if len(weighted) == 1 else [sum(column) for column in zip(*weighted, strict=True)]
-        result.append([round(sum([line[i] * weight for i, weight in cell])) for cell in across])
-    return result
+def resized(images: Sequence[bytes], width: int, height: int, zero: int = 0) -> "NDArray[np.float32]":
+    """Images of 28x28 bytes each in shape (images, height, width): means of the pixels covered, less `zero`.
+
+    The sums are of whole numbers small enough to be exact, so a picture is the same on every machine.
+    """
+    import numpy as np
+
+    pixels = np.frombuffer(b"".join(images), np.uint8).reshape(-1, SIDE, SIDE).astype(np.float32) - zero
+    means: NDArray[np.float32] = _covered(height) @ pixels @ _covered(width).T / np.float32(SIDE * SIDE)
+    return means
 
 
 @cache
-def _overlaps(cells: int) -> list[list[tuple[int, float]]]:
-    """For each of `cells` equal parts of a side: the pixels under it, and the share of it that each covers."""
-    step = SIDE / cells
-    parts = []
-    for start in (cell * step for cell in range(cells)):
-        shares = ((i, (min(i + 1, start + step) - max(i, start)) / step) for i in range(SIDE))
-        parts.append([(i, share) for i, share in shares if share > 1e-9])
-    return parts
+def _covered(cells: int) -> "NDArray[np.float32]":
+    """How much of each of `cells` equal parts of a side each pixel covers, in whole numbers: 28 to a cell."""
+    import numpy as np
+
+    pixels, parts = np.arange(SIDE), np.arange(cells)[:, None]
+    ends, starts = np.minimum((pixels + 1) * cells, (parts + 1) * SIDE), np.maximum(pixels * cells, parts * SIDE)
+    return (ends - starts).clip(0).astype(np.float32)
+
+
+def quarters(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
+    """Pictures, (..., 2 * height, 2 * width), as (4, ..., height, width): in the order of the quadrants' bits."""
+    import numpy as np
+
+    return np.stack([values[..., y::2, x::2] for y in (0, 1) for x in (0, 1)])
+
+
+def lit(above: "NDArray[np.bool_]") -> "NDArray[np.int64]":
+    """Which character of QUADRANTS each cell is: `above` says which of its quarters are lit, shape (4, ...)."""
+    import numpy as np
+
+    return np.tensordot(np.array([1, 2, 4, 8]), above, 1)
 
 
 def in_ramp(pixels: bytes, width: int, height: int) -> list[str]:
     """An image as `height` lines of `width` ASCII characters, denser ones for brighter pixels."""
-    rows = resize(pixels, width, height)
+    values = resized([pixels], width, height)[0].round()
     # A thin line fills little of a cell: scaled to the brightest, it still gets the densest character.
-    brightest = max(1, *map(max, rows))
-    return ["".join(RAMP[value * (len(RAMP) - 1) // brightest] for value in row) for row in rows]
+    places = (values * (len(RAMP) - 1) // max(1, values.max())).astype(int)
+    return ["".join(RAMP[place] for place in row) for row in places.tolist()]
 
 
 def in_quadrants(pixels: bytes, width: int, height: int) -> list[str]:
     """An image as `height` lines of `width` block characters: four pixels each, lit or not."""
-    rows = resize(pixels, 2 * width, 2 * height)
-    ink = INK * max(1, *map(max, rows))
-    return [
-        "".join(
-            QUADRANTS[sum(bit for bit, value in zip((1, 2, 4, 8), cell, strict=True) if value >= ink)]
-            for cell in cells_of(upper, lower)
-        )
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]
-
-
-def in_shaded_quadrants(pixels: bytes, width: int, height: int) -> list[list[tuple[str, int, int]]]:
-    """An image as `height` rows of `width` cells: a block character, its brightness 0-255 and its background's."""
-    rows = resize(pixels, 2 * width, 2 * height)
-    return [
-        [_shaded(cell) for cell in cells_of(upper, lower)] for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]
-
-
-def _shaded(cell: tuple[int, int, int, int]) -> tuple[str, int, int]:
-    """The quarters brighter than the middle of the cell's range in one shade, the rest in another."""
-    low, high = min(cell), max(cell)
-    if low == high:
-        return " ", 0, low
-    middle = (low + high) / 2
-    bright = [value for value in cell if value > middle]
-    dark = [value for value in cell if value <= middle]
-    character = QUADRANTS[sum(bit for bit, value in zip((1, 2, 4, 8), cell, strict=True) if value > middle)]
-    return character, sum(bright) // len(bright), sum(dark) // len(dark)
-
-
-def cells_of(upper: list[int], lower: list[int]) -> list[tuple[int, int, int, int]]:
-    """Two rows of pixels as cells of four, in the order of the quadrants' bits."""
-    return list(zip(upper[::2], upper[1::2], lower[::2], lower[1::2], strict=True))
+    values = resized([pixels], 2 * width, 2 * height)[0].round()
+    places = lit(quarters(values) >= INK * max(1, values.max()))
+    return ["".join(QUADRANTS[place] for place in row) for row in places.tolist()]
 
 
 def side_by_side(blocks: Sequence[Sequence[str]], width: int, columns: int) -> list[str]:

@@ -9,6 +9,8 @@ from torch import Tensor, optim
 
 from .schedule import Schedule
 
+Tensors = list[Tensor]
+
 
 class Adam(optim.Adam):
     """torch's Adam with its fused kernel: the same numbers and the same state dict.
@@ -32,38 +34,24 @@ class Adam(optim.Adam):
         """Steps taken so far."""
         self.given_rates: Iterator[Tensor] | None = None
         """While steps are recorded for replaying: where each finds its learning rate, on the device."""
-        self._make_state()
         self.direct = kernel_works(self.param_groups[0]["params"][0].device)
         """Whether torch's kernel can be called as it is called here."""
-        if not self.direct:
-            for group in self.param_groups:
-                group["fused"] = None
+        self._complete_state()
 
-    def _make_state(self) -> None:
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                self.state[parameter] = {
-                    "step": torch.zeros((), device=parameter.device),
-                    "exp_avg": torch.zeros_like(parameter),
-                    "exp_avg_sq": torch.zeros_like(parameter),
-                }
-        self._collect()
-
-    def _collect(self) -> None:
-        """Lists the tensors of the state by their kind, as each step needs them."""
-        states = [self.state[parameter] for parameter in self.param_groups[0]["params"]]
-        self._tensors = [[state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")]
+    def _complete_state(self) -> None:
+        """Makes what is missing of the state, and lists its tensors by their kind, as each step needs them."""
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        for parameter in parameters:
+            if not self.state[parameter]:
+                zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                self.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
+        self._tensors = [[self.state[each][name] for each in parameters] for name in ("exp_avg", "exp_avg_sq", "step")]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Raises ValueError or KeyError where it is the state of other parameters."""
+        """Takes over the state of another Adam, or torch's. Raises ValueError or KeyError where it has other parts."""
         unwrap(optim.Optimizer.load_state_dict)(self, state_dict)
-        if not self.state:  # it was torch's, before its first step
-            self._make_state()
-        self._collect()
-        if not self.direct:
-            for group in self.param_groups:
-                group["fused"] = None
-        self.steps = int(next(iter(self.state.values()))["step"])
+        self._complete_state()
+        self.steps = int(self._tensors[-1][0])
 
     @property
     def is_plain(self) -> bool:
@@ -80,6 +68,9 @@ class Adam(optim.Adam):
             self.update(gradients)
             return None
         self.advance(1)
+        if not self.direct:
+            for group in self.param_groups:
+                group["fused"] = None
         return super().step(closure)  # type: ignore[no-any-return]
 
     def advance(self, count: int) -> list[float]:
@@ -109,29 +100,15 @@ class Adam(optim.Adam):
 
 
 def call_kernel(
-    parameters: list[Tensor],
-    gradients: list[Tensor],
-    state: list[list[Tensor]],
-    rate: float | Tensor,
-    group: dict[str, Any],
+    parameters: Tensors, gradients: Tensors, state: list[Tensors], rate: float | Tensor, group: dict[str, Any]
 ) -> None:
     """One step of Adam by torch's fused kernel, in place; `group` holds `betas` and `eps`. Not public functions."""
     means, squares, steps = state
+    beta1, beta2 = group["betas"]
+    options: dict[str, Any] = {"lr": rate, "beta1": beta1, "beta2": beta2, "eps": group["eps"]}
     torch._foreach_add_(steps, 1)
     torch._fused_adam_(
-        parameters,
-        gradients,
-        means,
-        squares,
-        [],
-        steps,
-        lr=rate,
-        beta1=group["betas"][0],
-        beta2=group["betas"][1],
-        weight_decay=0.0,
-        eps=group["eps"],
-        amsgrad=False,
-        maximize=False,
+        parameters, gradients, means, squares, [], steps, **options, weight_decay=0.0, amsgrad=False, maximize=False
     )
 
 
@@ -140,9 +117,8 @@ def kernel_works(device: torch.device) -> bool:
     """Whether `call_kernel` takes right steps here: this torch may have others of these functions, or none."""
     parameter, mean, square = (torch.zeros(1, device=device) for _ in range(3))
     gradient, step = torch.ones(1, device=device), torch.zeros((), device=device)
-    rates: list[float | Tensor] = [0.1]
-    if device.type == "cuda":
-        rates.append(torch.full((), 0.1, device=device))
+    rates: list[float | Tensor] = [0.1, torch.full((), 0.1, device=device)]
+    rates = rates[: 2 if device.type == "cuda" else 1]
     try:
         for rate in rates:
             call_kernel([parameter], [gradient], [[mean], [square], [step]], rate, {"betas": (0.9, 0.99), "eps": 1e-8})

@@ -50,7 +50,7 @@ class Leaving:
         def exit_when_done() -> None:
             if time.monotonic() > started + PATIENCE and self._source.unsaved:
                 self._app.progress.waiting = WAITING
-                self._app.progress.refresh()
+                self._app.progress.redraw()
             if self._is_over(PATIENCE) or self.forced:
                 end = self._app.control.state.finished
                 failed = self.forced or bool(end and end.message)

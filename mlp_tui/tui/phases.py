@@ -20,7 +20,8 @@ class PhaseRow:
     """What the phase is called on the screen."""
     marks: tuple[str, str]
     """What stands before the word, so that colour is never alone in telling phases apart; the second in ASCII."""
-    style: Literal["muted", "primary", "success", "warning", "error"]
+    style: Literal["muted", "key", "best", "warning", "wrong"]
+    """The component class of `Lines` that it is drawn in."""
     keys: tuple[str, ...] = ()
     """What the keys can do to a run that is trained here, by the names of RunControl's methods and the app's."""
 
@@ -33,9 +34,9 @@ PHASES: dict[Phase, PhaseRow] = {
     "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
     # Training begins as soon as all is loaded.
     "starting": PhaseRow("loading", ("◌", "."), "muted", ("pause", "stop", "settings")),
-    "ready": PhaseRow("ready", ("○", "o"), "primary", ("start", "step", "epoch", "settings")),
+    "ready": PhaseRow("ready", ("○", "o"), "key", ("start", "step", "epoch", "settings")),
     "training": PhaseRow(
-        "training", ("●", ">"), "success", ("pause", "stop", "restart", "change_rate", "settings", "detach")
+        "training", ("●", ">"), "best", ("pause", "stop", "restart", "change_rate", "settings", "detach")
     ),
     "paused": PhaseRow(
         "paused",
@@ -44,12 +45,12 @@ PHASES: dict[Phase, PhaseRow] = {
         ("unpause", "step", "epoch", "stop", "restart", "change_rate", "settings", "detach"),
     ),
     "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
-    "completed": PhaseRow("done", ("✓", "v"), "success", ("restart", "settings")),
+    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", "settings")),
     "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "settings")),
-    "diverged": PhaseRow("diverged", ("✗", "x"), "error", ("restart", "settings")),
-    "failed": PhaseRow("failed", ("✗", "x"), "error", ("restart", "settings")),
-    "live": PhaseRow("live", ("●", ">"), "success"),
-    "killed": PhaseRow("killed", ("✗", "x"), "error"),
+    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", "settings")),
+    "failed": PhaseRow("failed", ("✗", "x"), "wrong", ("restart", "settings")),
+    "live": PhaseRow("live", ("●", ">"), "best"),
+    "killed": PhaseRow("killed", ("✗", "x"), "wrong"),
 }
 
 DRIVING = {key for row in PHASES.values() for key in row.keys}

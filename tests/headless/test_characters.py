@@ -6,8 +6,7 @@ from mlp_tui.headless.characters import (
     can_show_blocks,
     in_quadrants,
     in_ramp,
-    in_shaded_quadrants,
-    resize,
+    resized,
     side_by_side,
 )
 
@@ -16,16 +15,17 @@ BLACK = bytes(784)
 
 
 def test_resizing_takes_the_mean_of_each_area() -> None:
-    assert resize(LEFT_HALF, 2, 1) == [[200, 0]]
-    assert resize(LEFT_HALF, 1, 1) == [[100]]
-    assert resize(LEFT_HALF, 28, 28) == [[200] * 14 + [0] * 14] * 28
+    assert resized([LEFT_HALF, BLACK], 2, 1).tolist() == [[[200, 0]], [[0, 0]]]
+    assert resized([LEFT_HALF], 1, 1).tolist() == [[[100]]]
+    assert resized([LEFT_HALF], 28, 28).tolist() == [[[200] * 14 + [0] * 14] * 28]
+    assert resized([LEFT_HALF], 2, 1, zero=128).tolist() == [[[72, -128]]]
 
 
-@pytest.mark.parametrize(("width", "height"), [(10, 5), (3, 7), (40, 20)])
-def test_resizing_keeps_the_mean_brightness_at_sizes_that_do_not_divide(width: int, height: int) -> None:
-    cells = [value for row in resize(LEFT_HALF, width, height) for value in row]
-    assert len(cells) == width * height
-    assert sum(cells) / len(cells) == pytest.approx(100, abs=1)
+@pytest.mark.parametrize(("width", "height"), [(10, 5), (3, 7), (40, 20), (56, 4)])
+def test_resizing_keeps_the_mean_at_sizes_that_do_not_divide(width: int, height: int) -> None:
+    (image,) = resized([LEFT_HALF], width, height)
+    assert image.shape == (height, width)
+    assert image.mean() == pytest.approx(100, rel=1e-5)
 
 
 def test_the_ramp_goes_from_blank_to_dense() -> None:
@@ -38,11 +38,6 @@ def test_quadrants_show_four_pixels_to_a_cell() -> None:
     assert in_quadrants(corner, 2, 1) == ["▘ "]
     assert in_quadrants(LEFT_HALF, 2, 1) == ["█ "]
     assert in_quadrants(BLACK, 2, 1) == ["  "]
-
-
-def test_shaded_quadrants_have_the_shade_of_what_they_cover() -> None:
-    assert in_shaded_quadrants(LEFT_HALF, 1, 1) == [[("▌", 200, 0)]]
-    assert in_shaded_quadrants(BLACK, 1, 1) == [[(" ", 0, 0)]]
 
 
 def test_blocks_stand_side_by_side() -> None:

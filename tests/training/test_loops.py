@@ -1,6 +1,6 @@
 """Training and testing, against the notebook's own loop."""
 
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
+from mlp_tui.config import PRINT_EVERY
 from mlp_tui.training.data.batches import Batches, Digits, normalise
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.loops import train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
+from mlp_tui.training.steps.plan import plan
 
 
 class NotebookModel(nn.Module):
@@ -121,3 +123,16 @@ def test_test_averages_over_batches_and_leaves_the_weights_alone() -> None:
     assert result.accuracy == pytest.approx((outputs.argmax(-1) == data.labels).float().mean().item())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not model.training
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_an_event_comes_after_the_first_batch_and_wherever_the_notebook_prints(planned: bool) -> None:
+    model, loss_fn = MultiLayerPerceptron(), nn.CrossEntropyLoss()
+    optimizer = Adam(model.parameters(), lr=1e-2)
+    loader = Batches(digits(64 * 250), 64, torch.Generator())
+    steps = plan(model, loss_fn, optimizer) if planned else None
+    events = list(train(model, loader, loss_fn, optimizer, steps=steps, interval=lambda: 1e9))
+    ends = [event.batch for event in events]
+    assert {1, 1 + PRINT_EVERY, 1 + 2 * PRINT_EVERY, 250} <= set(ends)
+    assert [len(event.losses) for event in events] == [b - a for a, b in pairwise([0, *ends])]
+    assert max(len(event.losses) for event in events) > 10

@@ -1,6 +1,8 @@
 """Adam, against torch's own."""
 
 import copy
+import subprocess
+import sys
 
 import torch
 from torch import nn, optim
@@ -51,3 +53,68 @@ def test_a_change_of_the_learning_rate_is_honoured() -> None:
         optimizer.param_groups[0]["lr"] = 1e-4
         steps(optimizer, model, 5)
     assert torch.equal(ours.weight, theirs.weight)
+
+
+def test_what_its_kernel_does_not_do_is_left_to_torch() -> None:
+    for name, value in (("amsgrad", True), ("maximize", True), ("weight_decay", 0.1)):
+        ours, theirs = models()
+        optimizers = (Adam(ours.parameters(), lr=1e-2), optim.Adam(theirs.parameters(), lr=1e-2, fused=True))
+        for optimizer, model in zip(optimizers, (ours, theirs), strict=True):
+            optimizer.param_groups[0][name] = value
+            for state in optimizer.state.values():
+                state["max_exp_avg_sq"] = torch.zeros_like(state["exp_avg"])
+            if name == "amsgrad" and not optimizer.state:
+                optimizer.defaults[name] = value
+            steps(optimizer, model, 5)
+        assert torch.equal(ours.weight, theirs.weight), name
+
+
+def test_parameters_without_a_gradient_and_several_groups_are_left_to_torch() -> None:
+    ours, theirs = models()
+    ours.bias.requires_grad_(False)
+    theirs.bias.requires_grad_(False)
+    first = Adam([{"params": [ours.weight]}, {"params": [ours.bias]}], lr=1e-2)
+    steps(first, ours, 5)
+    steps(optim.Adam(theirs.parameters(), lr=1e-2, fused=True), theirs, 5)
+    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.bias, theirs.bias)
+
+
+def test_a_closure_is_called_and_its_loss_returned() -> None:
+    model, _ = models()
+    optimizer = Adam(model.parameters(), lr=1e-2)
+    before = model.weight.clone()
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        loss = model(torch.ones(8, 5)).square().mean()
+        loss.backward()
+        return float(loss.item())
+
+    expected = closure()
+    assert optimizer.step(closure) == expected
+    assert not torch.equal(model.weight, before)
+
+
+def test_without_torchs_wrappers_or_with_them_it_is_the_same() -> None:
+    program = """
+import inspect, sys
+import torch
+if sys.argv[1] == "wrapped":
+    inspect.unwrap = lambda function, **_: function
+from mlp_tui.training.optimizer import Adam
+torch.manual_seed(0)
+model = torch.nn.Linear(5, 3)
+optimizer = Adam(model.parameters(), lr=1e-2)
+for _ in range(3):
+    optimizer.zero_grad()
+    model(torch.ones(8, 5)).square().mean().backward()
+    optimizer.step()
+other = Adam(model.parameters(), lr=1e-2)
+other.load_state_dict(optimizer.state_dict())
+print(model.weight.tolist(), other.steps)
+"""
+    unwrapped, wrapped = (
+        subprocess.run([sys.executable, "-c", program, word], capture_output=True, text=True, check=True).stdout
+        for word in ("unwrapped", "wrapped")
+    )
+    assert unwrapped == wrapped and unwrapped.endswith(" 3\n")

@@ -80,15 +80,12 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
                 raise damaged(path, f"is {size:,} bytes long in place of {expected:,}")
             if size == header:
                 raise damaged(path, "is empty")
-            if size > (there := available_memory()):
-                raise UserError(
-                    f"{path} needs {gigabytes(size)} of memory, and {gigabytes(there)} are available: "
-                    "name another --data-dir."
-                )
+            if size > available_memory():
+                raise MemoryError
             data = bytearray(size - header)
             whole = file.readinto(data) == len(data)
     except (OSError, MemoryError) as error:
-        reason = getattr(error, "strerror", "") or "there is not enough memory"
+        reason = error.strerror if isinstance(error, OSError) else f"{gigabytes(size)} are more than there is memory"
         raise UserError(f"{path} cannot be read ({reason}): mend that, or name another --data-dir.") from error
     if not whole:
         raise damaged(path, "was cut short while it was read")

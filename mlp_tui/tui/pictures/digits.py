@@ -1,13 +1,18 @@
 """Pictures of 28x28 pixels in coloured characters, and the colour maps that they are drawn in."""
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import in_quadrants, in_ramp, in_shaded_quadrants
+from ...headless.characters import QUADRANTS, in_quadrants, in_ramp, lit, quarters, resized
 from .glyphs import ASCII, Glyphs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 VIRIDIS = (
     (68, 1, 84), (71, 19, 101), (72, 36, 117), (70, 52, 128), (65, 68, 135), (59, 82, 139), (53, 95, 141),
@@ -53,12 +58,34 @@ def shades(bright: int, dark: int) -> Style:
     return Style(color=viridis(bright), bgcolor=viridis(dark))
 
 
+def two_tones(values: "NDArray[np.float32]") -> "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]":
+    """Pictures of shape (..., 2 * height, 2 * width) as cells of two tones each, in shape (..., height, width).
+
+    The quarters of a cell that are above the middle of its range are lit, and have one tone; the rest has another.
+    Returned are the cells' places in QUADRANTS, the means of what is lit (0 where nothing is), and of the rest.
+    """
+    import numpy as np
+
+    parts = quarters(values)
+    above = parts > (parts.min(0) + parts.max(0)) / 2
+    count = above.sum(0)
+    return lit(above), (parts * above).sum(0) / np.maximum(count, 1), (parts * ~above).sum(0) / (4 - count)
+
+
+@lru_cache(maxsize=128)
+def _picture(pixels: bytes, width: int, height: int, ascii: bool, colour: bool) -> list[list[Segment]]:
+    if not colour:
+        return [[Segment(line)] for line in (in_ramp if ascii else in_quadrants)(pixels, width, height)]
+    cells = two_tones(resized([pixels], 2 * width, 2 * height)[0].round())
+    return [
+        list(Segment.simplify(Segment(QUADRANTS[place], shades(*tones)) for place, *tones in zip(*row, strict=True)))
+        for row in zip(*(part.astype(int).tolist() for part in cells), strict=True)
+    ]
+
+
 def picture(pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool) -> list[list[Segment]]:
-    """An image of 28x28 bytes as `height` rows of segments, `width` cells each; without `colour` in no style."""
-    if colour:
-        return [
-            list(Segment.simplify(Segment(character, shades(*levels)) for character, *levels in row))
-            for row in in_shaded_quadrants(pixels, width, height)
-        ]
-    draw = in_ramp if glyphs is ASCII else in_quadrants
-    return [[Segment(line)] for line in draw(pixels, width, height)]
+    """An image of 28x28 bytes as `height` rows of segments, `width` cells each; without `colour` in no style.
+
+    The pictures drawn last are kept, and are not to be changed: most stay on the screen while all else changes.
+    """
+    return _picture(pixels, width, height, glyphs is ASCII, colour)

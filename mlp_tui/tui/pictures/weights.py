@@ -1,23 +1,24 @@
-"""Weights as pictures: a unit's incoming weights, 28x28 bytes with 128 for zero, in coloured blocks or in marks.
-
-numpy's sums of whole numbers this small are exact, so the pictures are the same on every machine.
-"""
+"""Weights as pictures: a unit's incoming weights, 28x28 bytes with 128 for zero, in coloured blocks or in marks."""
 
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import QUADRANTS, SIDE
-from .digits import DEGREES, diverging
+from ...headless.characters import QUADRANTS, resized
+from .digits import DEGREES, diverging, two_tones
 from .glyphs import Glyphs
 
 if TYPE_CHECKING:
-    import numpy as np  # imported where it is used: it takes a while, and the first frame does without
+    import numpy as np
     from numpy.typing import NDArray
+
+ZERO = 128
+"""The byte that stands for a weight of zero."""
 
 
 def usual(incoming: Sequence[bytes]) -> float:
@@ -25,28 +26,20 @@ def usual(incoming: Sequence[bytes]) -> float:
     import numpy as np
 
     some = incoming[:: math.ceil(len(incoming) / 64)]
-    weights = np.frombuffer(b"".join(some), np.uint8).astype(np.int64) - 128
+    weights = np.frombuffer(b"".join(some), np.uint8).astype(np.int64) - ZERO
     return math.sqrt(int((weights * weights).sum()) / len(weights)) or 1.0
 
 
 def in_blocks(incoming: Sequence[bytes], width: int, height: int, full: float) -> list[list[list[int]]]:
-    """Units' weights in pictures of that size: each cell's code, as `block` draws it.
-
-    As in a gray picture, the quarters above the middle of a cell's range get one colour, the rest another.
-    """
+    """Units' weights in pictures of that size, in two tones a cell: each cell's code, as `block` draws it."""
     import numpy as np
 
-    means = resized(incoming, 2 * width, 2 * height)
-    quarters = np.stack([means[:, y::2, x::2] for y in (0, 1) for x in (0, 1)])
-    above = quarters > (quarters.min(0) + quarters.max(0)) / 2
-    count = above.sum(0)
-    one = _degrees((quarters * above).sum(0) / np.maximum(count, 1), full)
-    other = _degrees((quarters * ~above).sum(0) / (4 - count), full)
-    lit = (above * np.array([1, 2, 4, 8]).reshape(4, 1, 1, 1)).sum(0)
+    lit, *tones = two_tones(resized(incoming, 2 * width, 2 * height, ZERO))
+    one, other = (_degrees(tone, full) for tone in tones)
     steps = 2 * DEGREES + 1
     # Where the two colours come out equal, and where all quarters are, one will do.
     codes: list[list[list[int]]] = np.where(
-        (count == 0) | (one == other), other, (lit * steps + one) * steps + other
+        (lit == 0) | (one == other), other, (lit * steps + one) * steps + other
     ).tolist()
     return codes
 
@@ -61,34 +54,23 @@ def block(code: int, count: int, dark: bool) -> Segment:
 
 def in_marks(incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs) -> list[list[str]]:
     """Units' weights in pictures of that size, a character for each cell, where there are no shades."""
-    degrees = _degrees(resized(incoming, width, height), full).tolist()
+    degrees = _degrees(resized(incoming, width, height, ZERO), full).tolist()
     return [["".join(glyphs.marks[degree] for degree in row) for row in unit] for unit in degrees]
 
 
-def resized(incoming: Sequence[bytes], width: int, height: int) -> "NDArray[np.float32]":
-    """Units' weights in shape (units, height, width): each the mean of the pixels that it covers."""
-    import numpy as np
+def pictures(
+    incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, dark: bool | None
+) -> list[list[list[Segment]]]:
+    """Units' weights as rows of segments each; `full` gets the strongest colour.
 
-    pixels = np.frombuffer(b"".join(incoming), np.uint8).reshape(-1, SIDE, SIDE).astype(np.float32) - 128
-    means: NDArray[np.float32] = _covered(height) @ pixels @ _covered(width).T / np.float32(SIDE * SIDE)
-    return means
-
-
-@cache
-def _covered(cells: int) -> "NDArray[np.float32]":
-    """How much of each of `cells` equal parts of a side each pixel covers, in whole numbers: 28 to a cell."""
-    import numpy as np
-
-    return np.array(
-        [
-            [
-                max(0, min((pixel + 1) * cells, (cell + 1) * SIDE) - max(pixel * cells, cell * SIDE))
-                for pixel in range(SIDE)
-            ]
-            for cell in range(cells)
-        ],
-        np.float32,
-    )
+    `dark` says which theme the colours are for; None: marks in place of colours.
+    """
+    if dark is None:
+        return [[[Segment(line)] for line in unit] for unit in in_marks(incoming, width, height, full, glyphs)]
+    return [
+        [[block(code, len(list(run)), dark) for code, run in groupby(row)] for row in unit]
+        for unit in in_blocks(incoming, width, height, full)
+    ]
 
 
 def _degrees(weights: "NDArray[np.float32]", full: float) -> "NDArray[np.int64]":

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterator
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from ...events import StepTaken
+from ..pictures.arrange import arrange, side_by_side
 from ..pictures.digits import picture
 from ..pictures.glyphs import UNICODE, Glyphs
+from ..widgets.lines import Line, Lines
 
-CELLS = ((10, 5), (8, 4))
+SIZES = ((10, 5), (8, 4))
 """Cells that a digit of the batch may take."""
+
+CAPTION = (8, 0)
+"""The cell of a digit where there is no room for pictures: its caption alone."""
+
+INDENT = "    "
 
 NAME = 24
 """The width of the steps' names."""
@@ -50,57 +54,35 @@ class StepScreen(ModalScreen[None]):
         yield Static("[b]n[/b] next step   [b]N[/b] to the epoch's end   [b]s[/b] go on   [b]Esc[/b] close")
 
 
-class StepView(Widget):
+class StepView(Lines):
     """The six steps, each with what came of it."""
 
-    DEFAULT_CSS = """
-    StepView {
-        padding: 0 1;
-        background: $surface;
-        & > .step-view--title { text-style: bold; }
-        & > .step-view--name { color: $primary; text-style: bold; }
-        & > .step-view--muted { color: $text-muted; }
-        & > .step-view--right { color: $success; }
-        & > .step-view--wrong { color: $error; text-style: bold; }
-    }
-    """
-    COMPONENT_CLASSES = {f"step-view--{part}" for part in ("title", "name", "muted", "right", "wrong")}
+    DEFAULT_CSS = "StepView { padding: 0 1; background: $surface; }"
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True) -> None:
-        super().__init__()
-        self._glyphs = glyphs
-        self._colour = colour
+        super().__init__(glyphs, colour)
         self._step: StepTaken | None = None
-        self._lines: list[list[Segment]] = []
 
     def show(self, step: StepTaken | None) -> None:
         """Draws that step."""
         self._step = step
-        self._lines = list(self._describe_step(step)) if step and self.size else []
-        self.refresh()
+        self.redraw()
 
-    def on_resize(self) -> None:
-        self.show(self._step)
+    def lines(self, width: int, height: int) -> list[Line]:
+        return list(self._describe_step(self._step)) if self._step else []
 
-    def render_line(self, y: int) -> Strip:
-        line = self._lines[y] if y < len(self._lines) else []
-        return Strip(line).adjust_cell_length(self.size.width).apply_style(self.rich_style)
-
-    def _text(self, text: str, part: str = "") -> Segment:
-        return Segment(text, self.get_component_rich_style(f"step-view--{part}") if part else None)
-
-    def _describe_step(self, step: StepTaken) -> Iterator[list[Segment]]:
-        predictions = [max(range(10), key=row.__getitem__) for row in step.logits]
+    def _describe_step(self, step: StepTaken) -> Iterator[Line]:
+        predictions = [row.index(max(row)) for row in step.logits]
         right = sum(a == b for a, b in zip(predictions, step.labels, strict=True))
         size = len(step.labels)
 
-        def named(name: str, text: str) -> list[Segment]:
-            return [self._text(name.ljust(NAME), "name"), self._text(text)]
+        def named(name: str, text: str) -> Line:
+            return [self.text(name.ljust(NAME), "key"), self.text(text)]
 
         def cells(name: str, *columns: str) -> str:
             return f"    {name:<14}" + "".join(column.rjust(9) for column in columns)
 
-        yield [self._text(f"One step of training: epoch {step.epoch}, batch {step.batch}", "title")]
+        yield [self.text(f"One step of training: epoch {step.epoch}, batch {step.batch}", "title")]
         yield []
         yield named("1 Fetch the next batch", f"{size} digits")
         yield from self._batch(step, predictions)
@@ -108,38 +90,36 @@ class StepView(Widget):
         yield named("3 Compute the outputs", f"{right} of {size} digits read right")
         logits = "  ".join(f"{digit}:{logit:5.1f}" for digit, logit in enumerate(step.logits[0]))
         for line in wrapped(f"logits of the first  {logits}", self.size.width - 4):
-            yield [self._text(f"    {line}", "muted")]
+            yield [self.text(f"    {line}", "muted")]
         yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy")
         yield named("5 Backpropagation", "the loss by each parameter")
         yield named("6 Gradient descent", f"learning rate {step.learning_rate:.3g}")
-        yield [self._text(cells("norm of the", "values", "gradient", "update", "change"), "muted")]
+        yield [self.text(cells("norm of the", "values", "gradient", "update", "change"), "muted")]
         for name, gradient, update, weight in zip(
             step.parameters, step.gradient_norms, step.update_norms, step.weight_norms, strict=True
         ):
             share = f"{update / weight:.1%}" if weight else ""
-            yield [self._text(cells(name, f"{weight:.4f}", f"{gradient:.4f}", f"{update:.4f}", share))]
+            yield [self.text(cells(name, f"{weight:.4f}", f"{gradient:.4f}", f"{update:.4f}", share))]
         change = step.loss_after - step.loss
         word = "lower" if change < 0 else "higher"
         yield named("  The same batch after", f"loss {step.loss_after:.4f}, {abs(change):.4f} {word}")
 
-    def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[list[Segment]]:
+    def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[Line]:
         """The first digits of the batch, as many and as large as there is room for."""
-        room = self.size.height - OTHER_LINES
-        width, height = next((cell for cell in CELLS if cell[1] < room), (CELLS[-1][0], 0))
-        columns = max(1, (self.size.width - 4) // (width + 1))
-        rows = max(1, room // (height + 1)) if height else 1
-        for start in range(0, min(len(step.labels), columns * rows), columns):
-            shown = range(start, min(start + columns, len(step.labels)))
-            pictures = [picture(step.pixels[i], width, height, self._glyphs, self._colour) for i in shown if height]
-            for y in range(height):
-                yield [self._text("    "), *(part for image in pictures for part in (*image[y], self._text(" ")))]
-            captions = [self._text("    ")]
-            for i in shown:
-                label, prediction = step.labels[i], predictions[i]
-                right = label == prediction
-                text = f"{self._glyphs.right} {label}" if right else f"{self._glyphs.wrong} {prediction} ({label})"
-                captions += [self._text(text.center(width), "right" if right else "wrong"), self._text(" ")]
-            yield captions
+        width, room = self.size.width - len(INDENT), self.size.height - OTHER_LINES
+        pictured = room > SIZES[-1][1]
+        cell, columns, rows, _ = arrange(
+            width - 1, room if pictured else 1, len(step.labels), SIZES if pictured else (CAPTION,), (1,)
+        )
+        blocks = []
+        shown = list(zip(step.labels, predictions, step.pixels, strict=True))[: columns * rows]
+        for label, prediction, pixels in shown:
+            image = picture(pixels, *cell, self._glyphs, self._colour) if pictured else []
+            right = label == prediction
+            text = f"{self._glyphs.right} {label}" if right else f"{self._glyphs.wrong} {prediction} ({label})"
+            blocks.append([*image, [self.text(text.center(cell[0]), "right" if right else "wrong")]])
+        for line in side_by_side(blocks, columns, 1):
+            yield [self.text(INDENT), *line]
 
 
 def wrapped(text: str, width: int) -> list[str]:

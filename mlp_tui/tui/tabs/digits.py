@@ -2,20 +2,22 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ...events import Predictions, Preview
+from ..pictures.arrange import arrange
+from ..pictures.bars import bar, columns
 from ..pictures.digits import picture
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
-from ..widgets.digit_grid import DigitGrid, arrange
+from ..widgets.digit_grid import SIZES, DigitGrid
+from ..widgets.lines import Line, Lines
 from ..widgets.loss_chart import epoch_ticks
 from ..widgets.panel import retitle
 from .tab import Tab
@@ -120,128 +122,96 @@ class DigitsTab(Tab):
 def grid_height(width: int, height: int, count: int) -> int:
     """The lines for `count` small digits on a screen that holds the large one too."""
     room = height - PICTURE[1] - 1
-    (_, cell), columns, _ = arrange(width, room, count)
+    (_, cell), columns, *_ = arrange(width, room, count, SIZES)
     return max(1, min(math.ceil(count / columns), room // (cell + 1)) * (cell + 1))
 
 
-class DigitDetail(Widget):
+class DigitDetail(Lines):
     """One example: its picture, what the model makes of it, and a row for each digit's probability.
 
     A row holds the probability over the training from left to right, as a bar at present, and as a number.
     """
 
-    DEFAULT_CSS = """
-    DigitDetail {
-        & > .digit-detail--muted { color: $text-muted; }
-        & > .digit-detail--label { color: $success; text-style: bold; }
-        & > .digit-detail--wrong { color: $error; text-style: bold; }
-    }
-    """
-    COMPONENT_CLASSES = {f"digit-detail--{kind}" for kind in ("muted", "label", "wrong")}
-
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._colour = colour
+        super().__init__(glyphs, colour, id)
         self._state = RunState()
-        self._seen: tuple[Preview | None, Predictions | None, int] = (None, None, 0)
-        self._picture: list[list[Segment]] = []
-        self._strips: list[Strip] = []
+        self._chosen = 0
+        self._seen: tuple[object, ...] = ()
 
     def show(self, state: RunState, chosen: int) -> None:
         """Draws the example at that place."""
-        self._state = state
-        before, self._seen = self._seen, (state.preview, state.predictions, chosen)
-        if all(old is new for old, new in zip(before, self._seen, strict=True)):
+        before, self._seen = self._seen, (state, state.preview, state.predictions, chosen)
+        if len(before) == len(self._seen) and all(old is new for old, new in zip(before, self._seen, strict=True)):
             return
-        if state.preview and (before[0] is not state.preview or before[2] != chosen):
-            self._picture = picture(state.preview.pixels[chosen], *PICTURE, self._glyphs, self._colour)
+        self._state, self._chosen = state, chosen
         retitle(self, f"Digit {chosen + 1} of {len(state.preview.labels)}" if state.preview else "")
-        self._draw()
+        self.redraw()
 
-    def on_resize(self) -> None:
-        self._draw()
-
-    def render_line(self, y: int) -> Strip:
-        if y < len(self._strips):
-            return self._strips[y].apply_style(self.rich_style)
-        return Strip.blank(self.size.width, self.rich_style)
-
-    def _segment(self, text: str, kind: str = "") -> Segment:
-        return Segment(text, self.get_component_rich_style(f"digit-detail--{kind}") if kind else None)
-
-    def _draw(self) -> None:
-        width, height = self.size
-        preview, predictions, chosen = self._seen
+    def lines(self, width: int, height: int) -> list[Line]:
+        preview = self._state.preview
         if preview is None:
-            lines = [[self._segment("The test digits appear as soon as they are loaded.", "muted")]]
+            return [[self.text("The test digits appear as soon as they are loaded.", "muted")]]
+        label = preview.labels[self._chosen]
+        facts = self._facts(label)
+        beside = width - PICTURE[0] - SPACE
+        if beside < LEAST:
+            return [*facts, *self._table(width, label, height - FACTS)]
+        left = picture(preview.pixels[self._chosen], *PICTURE, self._glyphs, self._colour)
+        if height >= PICTURE[1] + 1 + FACTS:
+            left, right = [*left, [], *facts], self._table(beside, label, height)
         else:
-            label = preview.labels[chosen]
-            beside = width - PICTURE[0] - SPACE if width >= PICTURE[0] + SPACE + LEAST else 0
-            facts = self._facts(label, predictions)
-            if not beside:
-                lines = [*facts, *self._table(width, label, height - FACTS)]
-            elif height >= PICTURE[1] + 1 + FACTS:
-                left = [*self._picture, [], *facts]
-                lines = self._side_by_side(left, self._table(beside, label, height))
-            else:
-                lines = self._side_by_side(self._picture, [*facts, *self._table(beside, label, height - FACTS)])
-        self._strips = [Strip(line).adjust_cell_length(width) for line in lines[:height]]
-        self.refresh()
+            right = [*facts, *self._table(beside, label, height - FACTS)]
+        rows: Iterable[tuple[Line, Line]] = zip_longest(left, right, fillvalue=[])
+        return [[*(Strip(one).adjust_cell_length(PICTURE[0] + SPACE)), *other] for one, other in rows]
 
-    def _side_by_side(self, left: list[list[Segment]], right: list[list[Segment]]) -> list[list[Segment]]:
-        lines = []
-        for y in range(max(len(left), len(right))):
-            line = left[y] if y < len(left) else []
-            space = PICTURE[0] + SPACE - sum(segment.cell_length for segment in line)
-            lines.append([*line, Segment(" " * space), *(right[y] if y < len(right) else [])])
-        return lines
-
-    def _facts(self, label: int, predictions: Predictions | None) -> list[list[Segment]]:
+    def _facts(self, label: int) -> list[Line]:
         """The label, the prediction and the loss; their marks are those of the table's rows."""
-        lines = [[self._segment(f"{self._glyphs.label}  label {label}", "label")]]
-        if predictions is not None:
-            prediction = predictions.predictions[self._seen[2]]
-            kind, mark = ("label", self._glyphs.right) if prediction == label else ("wrong", self._glyphs.wrong)
-            lines.append([self._segment(f" {mark} prediction {prediction}", kind)])
-            lines.append(
-                [self._segment(f"   loss {loss_of(predictions.probabilities[self._seen[2]][label])}", "muted")]
-            )
+        lines = [[self.text(f"{self._glyphs.label}  label {label}", "best")]]
+        if predictions := self._state.predictions:
+            prediction = predictions.predictions[self._chosen]
+            loss = loss_of(predictions.probabilities[self._chosen][label])
+            part, mark = ("best", self._glyphs.right) if prediction == label else ("wrong", self._glyphs.wrong)
+            lines += [[self.text(f" {mark} prediction {prediction}", part)], [self.text(f"   loss {loss}", "muted")]]
         return lines + [[]] * (FACTS - len(lines))
 
-    def _table(self, width: int, label: int, height: int) -> list[list[Segment]]:
+    def _table(self, width: int, label: int, height: int) -> list[Line]:
         """A line of heads and a row for each digit, two lines high where `height` has room."""
-        _, predictions, chosen = self._seen
+        state, chosen = self._state, self._chosen
         high = 2 if height > 2 * 10 else 1
         decimals, number = (1, 6) if width >= 40 else (0, 4)
-        past, bar = widths(width - number)
-        epochs = self._state.epochs
-        snapshots = [*self._state.prediction_snapshots]
-        if predictions is not None and (not snapshots or snapshots[-1][1] is not predictions):
-            snapshots.append((self._state.trained, predictions))
-        seen = [snapshot.probabilities[chosen] if snapshot else None for snapshot in by_column(snapshots, past, epochs)]
-        table = [[self._segment(f"epoch {axis(epochs, past)}  now", "muted")]]
+        past, across = widths(width - number)
+        snapshots = [*state.prediction_snapshots]
+        if state.predictions is not None and (not snapshots or snapshots[-1][1] is not state.predictions):
+            snapshots.append((state.trained, state.predictions))
+        seen = [
+            snapshot.probabilities[chosen] if snapshot else None
+            for snapshot in by_column(snapshots, past, state.epochs)
+        ]
+        prediction = state.predictions.predictions[chosen] if state.predictions else None
+        table = [[self.text(f"epoch {axis(state.epochs, past)}  now", "muted")]]
         for digit in range(10):
-            prediction = predictions.predictions[chosen] if predictions else None
-            text, kind = mark(digit, label, prediction, self._glyphs)
-            now = predictions.probabilities[chosen][digit] if predictions else math.nan
-            *upper, lowest = band([snapshot[digit] if snapshot else None for snapshot in seen], high, self._glyphs.bars)
-            table += [[Segment(" " * len(text)), self._segment(line, kind or "muted")] for line in upper]
+            text, part = mark(digit, label, prediction, self._glyphs)
+            now = state.predictions.probabilities[chosen][digit] if state.predictions else math.nan
+            # The highest stays a step short of the row above.
+            *upper, lowest = columns(
+                [shares[digit] if shares else None for shares in seen], high, self._glyphs, spare=1
+            )
+            table += [[self.text(" " * len(text)), self.text(line, part or "muted")] for line in upper]
             table.append(
                 [
-                    self._segment(text, kind),
-                    self._segment(f"{lowest}   {fill_across(now, bar, self._glyphs.across)} ", kind or "muted"),
-                    self._segment(f"{now:{number}.{decimals}%}" if predictions else "", kind),
+                    self.text(text, part),
+                    self.text(f"{lowest}   {''.join(bar(now, across, self._glyphs.across))} ", part or "muted"),
+                    self.text(f"{now:{number}.{decimals}%}" if state.predictions else "", part),
                 ]
             )
         return table
 
 
 def mark(digit: int, label: int, prediction: int | None, glyphs: Glyphs) -> tuple[str, str]:
-    """What stands before a digit's row, and which kind of row it is: label, wrong, or neither."""
+    """What stands before a digit's row, and the component class of the row: best for the label, wrong, or none."""
     winner = " " if digit != prediction else glyphs.right if digit == label else glyphs.wrong
     text = f"{glyphs.label if digit == label else ' '}{winner} {digit}  "
-    return text, "label" if digit == label else "wrong" if digit == prediction else ""
+    return text, "best" if digit == label else "wrong" if digit == prediction else ""
 
 
 def loss_of(probability: float) -> str:
@@ -278,22 +248,3 @@ def by_column(snapshots: Sequence[tuple[float, Predictions]], width: int, epochs
             columns[column] = snapshots[count - 1][1] if count else None
         columns[reached - 1] = snapshots[-1][1]
     return columns
-
-
-def band(values: Sequence[float | None], height: int, bars: str) -> list[str]:
-    """Probabilities as columns from `bars`, `height` lines high; even a zero leaves a trace, None does not.
-
-    The highest stays a step short of the line above.
-    """
-    steps = len(bars) - 1
-    most = height * steps - 1
-    fills = [0 if value is None or not math.isfinite(value) else 1 + round(value * (most - 1)) for value in values]
-    return ["".join(bars[max(0, min(steps, fill - row * steps))] for fill in fills) for row in reversed(range(height))]
-
-
-def fill_across(value: float, width: int, across: str) -> str:
-    """A probability as a bar from left to right, `width` cells at the most."""
-    steps = len(across) - 1
-    filled = round(value * width * steps) if math.isfinite(value) else 0
-    whole, part = divmod(filled, steps)
-    return (across[-1] * whole + across[part] * (part > 0)).ljust(width)

@@ -1,29 +1,20 @@
 """A pad to draw a digit on, and what the model makes of it."""
 
 import math
-import textwrap
 import time
-from collections.abc import Callable
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Resize
 from textual.message import Message
-from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Static
 
-from ...events import BatchFinished, Drawing, Predictions
-from ...headless.characters import SIDE
-from ...training.data.centring import BOX, centred
-from ..pictures.digits import picture
+from ...events import BatchFinished, Predictions
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
-from ..pictures.numerals import numeral
 from ..run_state import RunState
-from ..widgets.pad import Pad, pixel_cells
+from ..widgets.answer import Probabilities, ReadDigit, SeenDigit
+from ..widgets.pad import Pad
 from ..widgets.panel import retitle
 from .tab import Tab
 
@@ -37,38 +28,13 @@ LAYOUTS = ((154, 30, "-huge"), (112, 30, "-large"), (66, 20, "-small"), (0, 0, "
 """The least width and height that each layout needs, the largest first."""
 
 EMPTY = (
-    "Draw a digit with the mouse: the left button inks, the right one erases. Or with the keys: the arrows move "
+    "Draw a digit with the mouse: the left button draws, the right one erases. Or with the keys: the arrows move "
     "the pen, space puts it down and lifts it. The model answers as you draw."
 )
 NO_MODEL = "There is no model yet. It answers as soon as it is loaded."
-WATCHED = "A watched run has no model here that could answer. To draw, go on with the run: mlp-tui --resume {}"
+WATCHED = "A watched run has no model here that could read a drawing. To draw, resume the run: mlp-tui --resume {}"
 NOT_FINITE = "The model has no answer: its weights are not finite any more."
-
-Lines = list[list[Segment]]
-
-
-class Canvas(Widget):
-    """Shows what a function draws for a width and a height; it is kept until it is to be drawn anew."""
-
-    def __init__(self, draw: Callable[[int, int], Lines], id: str) -> None:
-        super().__init__(id=id)
-        self._draw = draw
-        self._lines: Lines = []
-
-    def redraw(self) -> None:
-        self._lines = self._draw(*self.size)
-        self.refresh()
-
-    def on_resize(self) -> None:
-        self.redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self.redraw()  # another theme has other colours
-
-    def render_line(self, y: int) -> Strip:
-        line = self._lines[y] if y < len(self._lines) else []
-        return Strip(line).adjust_cell_length(self.size.width).apply_style(self.rich_style)
+CAPTION = "The ink is scaled to 20x20 pixels and centred by its mass, like the digits that the model learns from."
 
 
 class DrawTab(Tab):
@@ -79,13 +45,10 @@ class DrawTab(Tab):
         layout: grid;
         grid-gutter: 0 1;
         align-vertical: middle;
-        & > Pad, & > Canvas { border: round $foreground 25%; border-title-color: $text; }
-        &.-ascii > Pad, &.-ascii > Canvas { border: ascii $foreground 25%; }
+        & > Pad, & > AnswerView { border: round $foreground 25%; border-title-color: $text; }
+        &.-ascii > Pad, &.-ascii > AnswerView { border: ascii $foreground 25%; }
         & > #draw-bars { padding: 0 1; }
         & > #draw-caption { padding: 1 1 0 1; color: $text-muted; }
-        & > .draw-tab--winner { color: $primary; text-style: bold; }
-        & > .draw-tab--rest { color: $text-muted; }
-        & > .draw-tab--todo { color: $foreground 25%; }
     }
     DrawTab.-huge {
         grid-size: 3 3; grid-columns: 58 58 1fr; grid-rows: 18 12 3;
@@ -107,14 +70,13 @@ class DrawTab(Tab):
     }
     DrawTab.-tiny {
         grid-size: 3 2; grid-columns: 30 10 1fr; grid-rows: 6 10;
-        & > Canvas { border: none; border-top: solid $foreground 25%; padding: 0; }
-        &.-ascii > Canvas { border: none; border-top: ascii $foreground 25%; }
+        & > AnswerView { border: none; border-top: solid $foreground 25%; padding: 0; }
+        &.-ascii > AnswerView { border: none; border-top: ascii $foreground 25%; }
         & > #draw-pad, & > #draw-bars { row-span: 2; }
         & > #draw-bars { padding: 0; }
         & > #draw-caption { display: none; }
     }
     """
-    COMPONENT_CLASSES = {"draw-tab--winner", "draw-tab--rest", "draw-tab--todo"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(0, -1)", "Move", key_display="arrows", tooltip="move the pen; where it is down, it draws"),
         Binding("down", "move(0, 1)", "Move", show=False),
@@ -127,7 +89,7 @@ class DrawTab(Tab):
     ]
 
     class Drawn(Message):
-        """The drawing changed. `pixels`: 28x28 bytes, scaled and centred as MNIST's are; None where it is empty."""
+        """The drawing changed, or is to be read anew. `pixels`: 28x28 bytes, ink bright; None where there is no ink."""
 
         def __init__(self, pixels: bytes | None) -> None:
             super().__init__()
@@ -137,14 +99,9 @@ class DrawTab(Tab):
         super().__init__(glyphs, colour, id)
         self.set_class(glyphs is ASCII, "-ascii")
         self.pad = Pad(glyphs, colour, id="draw-pad")
-        self._seen = Canvas(self._draw_seen, id="draw-seen")
-        self._winner = Canvas(self._draw_winner, id="draw-winner")
-        self._bars = Canvas(self._draw_bars, id="draw-bars")
-        self._sent: bytes | None = None
-        """The drawing as the model was last given it."""
-        self._answer: Drawing | None = None
-        self._sentence = ""
-        """What is said where there is no answer."""
+        self._seen = SeenDigit(glyphs, colour, id="draw-seen")
+        self._read = ReadDigit(glyphs, colour, id="draw-winner")
+        self._bars = Probabilities(glyphs, colour, id="draw-bars")
         self._moment: BatchFinished | Predictions | None = None
         """Where the training was when the model was last asked."""
         self._asked = 0.0
@@ -155,20 +112,16 @@ class DrawTab(Tab):
     def compose(self) -> ComposeResult:
         yield self.pad
         yield self._seen
-        yield self._winner
+        yield self._read
         yield self._bars
-        yield Static(
-            f"The ink is scaled to fit {BOX}x{BOX} pixels and centred by its mass, "
-            "as the digits are that the model learns from.",
-            id="draw-caption",
-        )
+        yield Static(CAPTION, id="draw-caption")
 
     def on_mount(self) -> None:
         self._show_pen()
-        self._winner.border_title = "It reads"
+        self._read.border_title = "It reads"
 
-    def on_resize(self, event: Resize) -> None:
-        width, height = event.size
+    def on_resize(self) -> None:
+        width, height = self.size
         layout = next(
             name for least_width, least_height, name in LAYOUTS if width >= least_width and height >= least_height
         )
@@ -177,9 +130,9 @@ class DrawTab(Tab):
         # A grid is filled in order: the column of the bars is the last, or their row is.
         roomy = layout in ("-huge", "-large")
         if roomy:
-            self.move_child(self._bars, after=self._winner)
+            self.move_child(self._bars, after=self._read)
         else:
-            self.move_child(self._bars, before=self._winner)
+            self.move_child(self._bars, before=self._read)
         retitle(self._seen, "The model sees" if roomy else "It sees")
         retitle(self._bars, "Probability" if layout == "-tiny" else "Probability of each digit")
 
@@ -209,6 +162,8 @@ class DrawTab(Tab):
 
     def on_pad_changed(self) -> None:
         self._show_pen()
+        if self.pad.ink is None:
+            self._show_answer()
         self._ask_after(DRAWING_SECONDS)
 
     def _show_pen(self) -> None:
@@ -220,15 +175,9 @@ class DrawTab(Tab):
     # Asking
 
     def show(self, state: RunState) -> None:
-        if state is not self._state:
-            self._state, self._answer = state, None
-        answer = state.drawing
-        if answer is not None and answer.pixels == self._sent:  # else it is late, and another is on its way
-            self._show_answer(answer)
-        else:
-            self._show_answer(self._answer)
-        moment = state.batch or state.predictions
-        if self._sent is not None and moment is not self._moment:
+        self._state = state
+        self._show_answer()
+        if self.pad.ink is not None and (state.batch or state.predictions) is not self._moment:
             self._ask_after(LEARNING_SECONDS)
 
     def _ask_after(self, seconds: float) -> None:
@@ -249,81 +198,19 @@ class DrawTab(Tab):
         self._timer = None
         self._asked = time.monotonic()
         self._moment = self._state.batch or self._state.predictions
-        drawing = centred(bytes(self.pad.pixels))
-        if drawing != self._sent:
-            self._sent = drawing
-            self._seen.redraw()
-        if drawing is None:
-            self._show_answer(None)
-        self.post_message(self.Drawn(drawing))
+        self.post_message(self.Drawn(self.pad.ink))
 
-    def _show_answer(self, answer: Drawing | None) -> None:
-        sentence = self._why_none(answer)
-        if answer is not self._answer or sentence != self._sentence:
-            self._answer, self._sentence = answer, sentence
-            self._winner.redraw()
-            self._bars.redraw()
-
-    def _why_none(self, answer: Drawing | None) -> str:
+    def _show_answer(self) -> None:
+        """Shows the newest answer; it may be to an earlier drawing until the next one comes."""
         state = self._state
+        answer = state.drawing if self.pad.ink is not None else None
         if state.watched:
-            return WATCHED.format(state.run.run if state.run else "latest")
-        if not (state.batch or state.predictions):
-            return NO_MODEL
-        if answer is None:
-            return EMPTY
-        return "" if all(map(math.isfinite, answer.probabilities)) else NOT_FINITE
-
-    # What is seen
-
-    def _draw_seen(self, width: int, height: int) -> Lines:
-        pixels = self._sent or bytes(SIDE * SIDE)
-        large = width >= 2 * SIDE
-        if width >= SIDE:
-            return [
-                pixel_cells(pixels, y, large, self._glyphs, self._colour) for y in range(SIDE if large else SIDE // 2)
-            ]
-        return picture(pixels, width, height, self._glyphs, self._colour) if width and height else []
-
-    def _draw_winner(self, width: int, height: int) -> Lines:
-        if self._sentence or self._answer is None:
-            return []
-        style = self.get_component_rich_style("draw-tab--winner")
-        lines = numeral(winner(self._answer.probabilities), width, height, self._glyphs)
-        return in_the_middle([[Segment(line.center(width), style)] for line in lines], height)
-
-    def _draw_bars(self, width: int, height: int) -> Lines:
-        if self._sentence or self._answer is None:
-            style = self.get_component_rich_style("draw-tab--rest")
-            return [
-                [Segment(line, style)] for line in textwrap.wrap(self._sentence, max(1, width), break_on_hyphens=False)
-            ]
-        probabilities = self._answer.probabilities
-        best = winner(probabilities)
-        todo = self.get_component_rich_style("draw-tab--todo")
-        lines = []
-        for digit, probability in enumerate(probabilities):
-            style = self.get_component_rich_style("draw-tab--winner" if digit == best else "draw-tab--rest")
-            mark = self._glyphs.best if digit == best else " "
-            room = max(0, width - 11)
-            full = round(room * probability)
-            lines.append(
-                [
-                    Segment(f"{mark} {digit} ", style),
-                    Segment(self._glyphs.done * full, style),
-                    Segment(self._glyphs.todo * (room - full), todo),
-                    Segment(f"{probability:7.1%}", style),
-                ]
-            )
-        return in_the_middle(lines, height)
-
-
-def in_the_middle(lines: Lines, height: int) -> Lines:
-    """The lines, with as much room above them as below."""
-    blank: Lines = [[]]
-    return blank * ((height - len(lines)) // 2) + lines
-
-
-def winner(probabilities: tuple[float, ...]) -> int:
-    """The likeliest digit."""
-    return max(range(len(probabilities)), key=probabilities.__getitem__)
+            sentence = WATCHED.format(state.run.run if state.run else "latest")
+        elif not (state.batch or state.predictions):
+            sentence = NO_MODEL
+        elif answer is None:
+            sentence = EMPTY
+        else:
+            sentence = "" if all(map(math.isfinite, answer.probabilities)) else NOT_FINITE
+        for view in (self._seen, self._read, self._bars):
+            view.show(answer, sentence)

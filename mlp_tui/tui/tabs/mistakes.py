@@ -1,15 +1,16 @@
 """What the last test got wrong: the confusion matrix, and the digits behind it."""
 
+import textwrap
 from collections.abc import Sequence
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 
 from ...events import Mistakes
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
-from ..widgets.confusion_matrix import Cell, ConfusionMatrix, worst
+from ..widgets.confusion_matrix import ConfusionMatrix, Pair, worst
+from ..widgets.lines import Line
 from ..widgets.mistake_gallery import MistakeGallery
 from ..widgets.panel import panel, retitle
 from .tab import Tab
@@ -20,13 +21,7 @@ EMPTY = "The confusion matrix appears after the first test."
 class MistakesTab(Tab):
     """The confusion matrix beside the gallery of mistakes, all of them or those of the cell picked."""
 
-    DEFAULT_CSS = """
-    MistakesTab {
-        layout: horizontal;
-        & > .mistakes-tab--empty { color: $text-muted; }
-    }
-    """
-    COMPONENT_CLASSES = {"mistakes-tab--empty"}
+    DEFAULT_CSS = "MistakesTab { layout: horizontal; }"
     seconds = 2.0
     BINDINGS = [
         Binding("left", "move(0, -1)", "Pick", key_display="arrows", tooltip="pick a cell of the confusion matrix"),
@@ -37,12 +32,12 @@ class MistakesTab(Tab):
     ]
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id=id)
+        super().__init__(glyphs, colour, id)
         self.matrix = panel(ConfusionMatrix(glyphs, colour), "")
         self.gallery = panel(MistakeGallery(glyphs, colour), "")
         self.matrix.display = self.gallery.display = False
         self._mistakes: Mistakes | None = None
-        self.picked: Cell | None = None
+        self.picked: Pair | None = None
         """The cell whose mistakes are on show; none: those of all."""
 
     def compose(self) -> ComposeResult:
@@ -57,10 +52,8 @@ class MistakesTab(Tab):
         if (self._mistakes is None) != (before is None):
             self.refresh_bindings()
 
-    def render(self) -> Text:
-        if self._mistakes:
-            return Text()
-        return Text(EMPTY, self.get_component_rich_style("mistakes-tab--empty"))
+    def lines(self, width: int, height: int) -> list[Line]:
+        return [] if self._mistakes else [[self.text(line, "muted")] for line in textwrap.wrap(EMPTY, width)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -77,22 +70,23 @@ class MistakesTab(Tab):
         if self.picked is None:
             self.pick(worst(self._mistakes.confusion))
         else:
+            last = len(self._mistakes.confusion) - 1
             label, prediction = self.picked
-            self.pick((max(0, min(9, label + down)), max(0, min(9, prediction + across))))
+            self.pick((max(0, min(last, label + down)), max(0, min(last, prediction + across))))
 
     def action_show_all(self) -> None:
         self.pick(None)
 
     def on_confusion_matrix_picked(self, message: ConfusionMatrix.Picked) -> None:
-        self.pick(message.cell)
+        self.pick(message.pair)
 
-    def pick(self, cell: Cell | None) -> None:
+    def pick(self, pair: Pair | None) -> None:
         """Shows the mistakes of that cell; none: of all."""
-        if cell == self.picked:
+        if pair == self.picked:
             return
-        before, self.picked = self.picked, cell
+        before, self.picked = self.picked, pair
         self._draw()
-        if (cell is None) != (before is None):
+        if (pair is None) != (before is None):
             self.refresh_bindings()
 
     def _draw(self) -> None:
@@ -102,14 +96,14 @@ class MistakesTab(Tab):
             self.matrix.show(mistakes.confusion, self.picked)
             self.gallery.show(mistakes, self._state.images, self.picked)
             retitle(self.matrix, errors(self._state.errors))
-        self.refresh()
+        self.redraw()
 
 
 def errors(tests: Sequence[tuple[int, int]]) -> str:
     """How many errors the last of these tests found, and how many more or fewer than the one before."""
     *before, (epoch, count) = tests
     text = f"Epoch {epoch}: {count:,} error{'s' * (count != 1)}"
-    # A run that goes on from before tells an epoch again.
+    # A resumed run may test an epoch a second time.
     if not before or before[0][0] >= epoch:
         return text
     change = count - before[0][1]

@@ -2,14 +2,16 @@
 
 from typing import ClassVar
 
-from textual.widget import Widget
-
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
+from ..widgets.lines import Lines
 
 
-class Tab(Widget, can_focus=True):
-    """Draws the state of a run, while it is open; its keys are the app's while it has the focus."""
+class Tab(Lines, can_focus=True):
+    """Draws the state of a run while it is open; its keys work while it has the focus.
+
+    Its own lines stand where no child is: a sentence, say, before there is anything to show.
+    """
 
     seconds: ClassVar[float] = 1.0
     """Time between two drawings while training runs."""
@@ -17,9 +19,7 @@ class Tab(Widget, can_focus=True):
     """Whether its keys stand before those that drive the run."""
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._colour = colour
+        super().__init__(glyphs, colour, id)
         self._state = RunState()
 
     @property
@@ -33,4 +33,4 @@ class Tab(Widget, can_focus=True):
     def show(self, state: RunState) -> None:
         """Draws the state of the run as it is now. It is called only while this tab is open."""
         self._state = state
-        self.refresh()
+        self.redraw()

@@ -1,18 +1,14 @@
 """The confusion matrix: how often each label was read as each digit."""
 
-from collections.abc import Sequence
-
-from rich.segment import Segment
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
-from ...headless.confusion import recall
+from ...headless.confusion import Matrix, recall
 from ..pictures.glyphs import UNICODE, Glyphs
+from .lines import Line, Lines
 
-Cell = tuple[int, int]
+Pair = tuple[int, int]
 """A cell of the confusion matrix: label and prediction."""
 
 HUGE = 150
@@ -28,16 +24,13 @@ LEVELS = 5
 """The steps of the heat."""
 
 
-class ConfusionMatrix(Widget):
+class ConfusionMatrix(Lines):
     """A row for each label, a column for each prediction; the more often a mistake was made, the hotter its cell."""
 
     DEFAULT_CSS = """
     ConfusionMatrix {
         width: auto; height: 100%; margin-right: 1;
-        & > .confusion-matrix--head, & > .confusion-matrix--right { color: $text-muted; }
         & > .confusion-matrix--nothing { color: $text-disabled; }
-        & > .confusion-matrix--aim { color: $primary; text-style: bold; }
-        & > .confusion-matrix--picked { color: $primary; text-style: bold reverse; }
         & > .confusion-matrix--heat-1 { background: #444444; color: #ffffff; }
         & > .confusion-matrix--heat-2 { background: #875f00; color: #ffffff; }
         & > .confusion-matrix--heat-3 { background: #d78700; color: #000000; }
@@ -51,119 +44,98 @@ class ConfusionMatrix(Widget):
     }
     """
     COMPONENT_CLASSES = {
-        f"confusion-matrix--{part}"
-        for part in ("head", "right", "nothing", "aim", "picked", *(f"heat-{level + 1}" for level in range(LEVELS)))
+        "confusion-matrix--nothing",
+        *(f"confusion-matrix--heat-{level + 1}" for level in range(LEVELS)),
     }
 
     class Picked(Message):
         """A cell was clicked."""
 
-        def __init__(self, cell: Cell) -> None:
+        def __init__(self, pair: Pair) -> None:
             super().__init__()
-            self.cell = cell
+            self.pair = pair
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._colour = colour
-        self._confusion: Sequence[Sequence[int]] = ()
-        self._picked: Cell | None = None
-        self._strips: list[Strip] = []
+        super().__init__(glyphs, colour, id)
+        self._confusion: Matrix = ()
+        self._picked: Pair | None = None
 
-    def show(self, confusion: Sequence[Sequence[int]], picked: Cell | None) -> None:
+    def show(self, confusion: Matrix, picked: Pair | None) -> None:
         """Draws the counts, with one cell marked or none."""
         self._confusion = confusion
         self._picked = picked
-        self._strips = []
-        self.refresh()
+        self.redraw()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        return MARGIN + 10 * (5 if container.width >= HUGE else 4) + RECALL
-
-    def on_resize(self) -> None:
-        self._strips = []
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = []
+        return MARGIN + len(self._confusion) * (5 if container.width >= HUGE else 4) + RECALL
 
     def on_click(self, event: Click) -> None:
         place = event.get_content_offset(self)
-        if place is None:
+        if place is None or not self._confusion:
             return
-        label, prediction = (place.y - HEADS) // self._cell.height, (place.x - MARGIN) // self._cell.width
-        if label in range(10) and prediction in range(10):
+        width, height = self._cell
+        label, prediction = (place.y - HEADS) // height, (place.x - MARGIN) // width
+        if label in range(len(self._confusion)) and prediction in range(len(self._confusion)):
             self.post_message(self.Picked((label, prediction)))
-
-    def render_line(self, y: int) -> Strip:
-        if not self._strips and self._confusion:
-            self._strips = self._draw()
-        strip = self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
-        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
     @property
     def _cell(self) -> Size:
         """How large a cell is drawn."""
-        return Size((self.size.width - MARGIN - RECALL) // 10, max(1, min(3, (self.size.height - HEADS - 1) // 10)))
+        width, height, count = *self.size, len(self._confusion)
+        return Size((width - MARGIN - RECALL) // count, max(1, min(3, (height - HEADS - 1) // count)))
 
-    def _draw(self) -> list[Strip]:
-        """All lines: heads, rows, and what is to be said of the cell picked."""
-        width, height = self._cell
-        if width < 3:
+    def lines(self, width: int, height: int) -> list[Line]:
+        """Heads, rows, and what is to be said of the cell picked."""
+        if not self._confusion or self._cell.width < 3:
             return []
+        across, down = self._cell
         _, aimed = self._picked or (None, None)
         words = "rows: label, columns: read as"
-        lines = [
-            [self._part(words + "recall %".rjust(self.size.width - len(words)), "head")],
-            [
-                Segment(" " * MARGIN),
-                *(self._part(fitted(str(digit), width), "aim" if digit == aimed else "head") for digit in range(10)),
-            ],
-        ]
+        heads = (
+            self.text(fitted(str(digit), across), "key" if digit == aimed else "muted")
+            for digit in range(len(self._confusion))
+        )
+        lines = [[self.text(words + "recall %".rjust(width - len(words)), "muted")], [self.text(" " * MARGIN), *heads]]
         largest = worst(self._confusion)
-        for label in range(10):
-            lines += self._row(label, width, height, largest)
-        if len(lines) + 1 < self.size.height:
+        for label in range(len(self._confusion)):
+            lines += self._row(label, across, down, largest)
+        if len(lines) + 1 < height:
             lines.append([])
-        lines.append([self._part(describe(self._confusion, self._picked), "" if self._picked else "head")])
-        return [Strip(line) for line in lines]
+        return [*lines, [self.text(describe(self._confusion, self._picked), "" if self._picked else "muted")]]
 
-    def _row(self, label: int, width: int, height: int, largest: Cell) -> list[list[Segment]]:
+    def _row(self, label: int, width: int, height: int, largest: Pair) -> list[Line]:
         """A label's row of cells, `height` lines of which one has the numbers."""
-        counts = self._confusion[label]
-        texts, kinds = [], []
-        for prediction, count in enumerate(counts):
-            cell = label, prediction
-            mark = ">" if cell == self._picked else "!" if cell == largest and count else ""
+        texts, parts = [], []
+        for prediction, count in enumerate(self._confusion[label]):
+            pair = label, prediction
+            mark = ">" if pair == self._picked else "!" if pair == largest and count else ""
             texts.append(fitted(f"{mark}{count or self._glyphs.nothing}", width))
-            kinds.append(self._kind(cell, self._confusion[largest[0]][largest[1]]))
+            parts.append(self._part(pair, self._confusion[largest[0]][largest[1]]))
         share = f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"
-        head = self._part(str(label).ljust(MARGIN), "aim" if self._picked and self._picked[0] == label else "head")
-        numbers = [head, *map(self._part, texts, kinds), Segment(share)]
-        space = [Segment(" " * MARGIN), *(self._part(" " * width, kind) for kind in kinds)]
+        head = self.text(str(label).ljust(MARGIN), "key" if self._picked and self._picked[0] == label else "muted")
+        numbers = [head, *map(self.text, texts, parts), self.text(share)]
+        space = [self.text(" " * MARGIN), *(self.text(" " * width, part) for part in parts)]
         return [numbers if line == (height - 1) // 2 else space for line in range(height)]
 
-    def _kind(self, cell: Cell, largest: int) -> str:
-        """The part of the matrix that a cell is drawn as; the diagonal stays calm."""
-        label, prediction = cell
+    def _part(self, pair: Pair, largest: int) -> str:
+        """The component class that a cell is drawn in; the diagonal stays calm."""
+        label, prediction = pair
         count = self._confusion[label][prediction]
-        if cell == self._picked:
+        if pair == self._picked:
             return "picked"
         if label == prediction:
-            return "right"
+            return "muted"
         if not count:
-            return "nothing"
+            return "confusion-matrix--nothing"
         level = round(LEVELS * count / largest) if self._colour else 0
-        return f"heat-{level}" if level else ""
-
-    def _part(self, text: str, kind: str) -> Segment:
-        return Segment(text, self.get_component_rich_style(f"confusion-matrix--{kind}") if kind else None)
+        return f"confusion-matrix--heat-{level}" if level else ""
 
 
-def worst(confusion: Sequence[Sequence[int]]) -> Cell:
+def worst(confusion: Matrix) -> Pair:
     """The first cell beside the diagonal with the largest count."""
-    cells = [(label, digit) for label in range(10) for digit in range(10) if digit != label]
-    return max(cells, key=lambda cell: confusion[cell[0]][cell[1]])
+    digits = range(len(confusion))
+    pairs = [(label, digit) for label in digits for digit in digits if digit != label]
+    return max(pairs, key=lambda pair: confusion[pair[0]][pair[1]])
 
 
 def fitted(text: str, width: int) -> str:
@@ -171,7 +143,7 @@ def fitted(text: str, width: int) -> str:
     return text[-width:].rjust(width - 1).ljust(width)
 
 
-def describe(confusion: Sequence[Sequence[int]], picked: Cell | None) -> str:
+def describe(confusion: Matrix, picked: Pair | None) -> str:
     """The cell picked in words; where none is, the largest mistake."""
     if picked is None:
         label, prediction = worst(confusion)

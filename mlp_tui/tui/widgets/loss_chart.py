@@ -9,12 +9,11 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click
-from textual.strip import Strip
-from textual.widget import Widget
 
 from ..history import means
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
+from .lines import Line, Lines
 from .panel import retitle
 
 SMOOTH_POINTS = 60
@@ -50,7 +49,7 @@ class Curves:
     cursor: float | None = None
 
 
-class LossChart(Widget):
+class LossChart(Lines):
     """The train loss as a curve, the test loss as a mark at each epoch's end; behind them another run's."""
 
     DEFAULT_CSS = """
@@ -66,9 +65,7 @@ class LossChart(Widget):
     COMPONENT_CLASSES = {f"loss-chart--{part}" for part in ("train", "test", "other", "axes", "mark")}
 
     def __init__(self, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._strips: list[Strip] = []
+        super().__init__(glyphs, id=id)
         self._state = RunState()
         self._curves = Curves()
         self.smooth = True
@@ -84,7 +81,7 @@ class LossChart(Widget):
         self._state = state
         self._curves = self._choose()
         retitle(self, self._title())
-        self._draw()
+        self.redraw()
 
     def move_cursor(self, steps: int) -> None:
         """Moves the cursor along the train curve; from its ends it leaves the chart."""
@@ -102,14 +99,6 @@ class LossChart(Widget):
             there = curves.start + (curves.end - curves.start) * share
             self.cursor = curves.train[nearest(curves.train, there)][0]
             self.show(self._state)
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    def render_line(self, y: int) -> Strip:
-        if y < len(self._strips):
-            return self._strips[y].apply_style(self.rich_style)
-        return Strip.blank(self.size.width, self.rich_style)
 
     def _choose(self) -> Curves:
         state = self._state
@@ -157,24 +146,23 @@ class LossChart(Widget):
             title += f"  {glyphs.other_marker} {self.other[0]}"
         return title
 
-    def _draw(self) -> None:
-        width, height = self.size
-        self._strips = []
-        if width >= 20 and height >= 5:
-            colours = {
-                part: self.get_component_styles(f"loss-chart--{part}").color.rgb
-                for part in ("train", "test", "other", "axes", "mark")
-            }
-            ansi = plot(width, height, self._curves, self._glyphs, colours, self.logarithmic)
-            for line in Text.from_ansi(ansi).split("\n"):
-                # The colours alone: plotext paints a background of its own behind its axes.
-                cells = line.render(self.app.console, end="")
-                self._strips.append(
-                    Strip(
-                        [Segment(text, Style(color=style.color) if style else None) for text, style, _ in cells]
-                    ).adjust_cell_length(width)
-                )
-        self.refresh()
+    def lines(self, width: int, height: int) -> list[Line]:
+        if width < 20 or height < 5:
+            return []
+        colours = {
+            part: self.get_component_styles(f"loss-chart--{part}").color.rgb
+            for part in ("train", "test", "other", "axes", "mark")
+        }
+        ansi = plot(width, height, self._curves, self._glyphs, colours, self.logarithmic)
+        # The colours alone: plotext paints a background of its own behind its axes.
+        own = self.rich_style
+        return [
+            [
+                Segment(text, own + Style(color=style.color) if style else None)
+                for text, style, _ in line.render(self.app.console, end="")
+            ]
+            for line in Text.from_ansi(ansi).split("\n")
+        ]
 
 
 def nearest(points: Points, at: float) -> int:

@@ -20,6 +20,9 @@ PEN = 1.0
 ERASER = 2.0
 """Half the width of the eraser."""
 
+FAINT = 32
+"""Brightness below which a pixel is no ink but what an eraser left; for the model it is none either."""
+
 RIGHT_BUTTON = 3
 
 Point = tuple[float, float]
@@ -45,6 +48,11 @@ class Pad(Widget):
         self._erasing = False
         self._before: list[bytes] = []
         """The ink before each stroke."""
+
+    @property
+    def ink(self) -> bytes | None:
+        """What is drawn, 28x28 bytes; None where there is no ink."""
+        return bytes(self.pixels) if max(self.pixels) >= FAINT else None
 
     # What is drawn with
 

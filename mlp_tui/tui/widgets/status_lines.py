@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from rich.segment import Segment
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from ..phases import PHASES, Phase
+from ..pictures.bars import bar
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from ..summary import clock, notice, outcome
+from .lines import Line, Lines
 
 
 class Notice(Static):
@@ -28,47 +27,33 @@ class Notice(Static):
         self.set_class(is_error, "-error")
 
 
-class StatusLine(Widget):
+class StatusLine(Lines):
     """One line of text in parts, each in the style of a component class; a tenth of a Static's cost."""
 
     DEFAULT_CSS = """
     StatusLine {
         height: 1;
-        & > .status--title { text-style: bold; }
-        & > .status--muted { color: $text-muted; }
         & > .status--bar { color: $primary; }
-        & > .status--todo { color: $foreground 25%; }
-        & > .status--primary { color: $primary; text-style: bold; }
-        & > .status--success { color: $success; text-style: bold; }
-        & > .status--warning { color: $warning; text-style: bold; }
-        & > .status--error { color: $error; text-style: bold; }
     }
     """
-    COMPONENT_CLASSES = {
-        f"status--{name}" for name in ("title", "muted", "bar", "todo", "primary", "success", "warning", "error")
-    }
+    COMPONENT_CLASSES = {"status--bar"}
 
     def __init__(self, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._glyphs = glyphs
+        super().__init__(glyphs, id=id)
         self._state = RunState()
         self._phase: Phase = "loading"
 
     def show(self, state: RunState, phase: Phase) -> None:
         """Draws the state of the run as it is now."""
         self._state, self._phase = state, phase
-        self.refresh()
+        self.redraw()
 
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         """The line for that width: texts, each with its component class or ""."""
         raise NotImplementedError
 
-    def render_line(self, y: int) -> Strip:
-        segments = [
-            Segment(text, self.get_component_rich_style(f"status--{part}") if part else self.rich_style)
-            for text, part in self.parts(self.size.width)
-        ]
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+    def lines(self, width: int, height: int) -> list[Line]:
+        return [[self.text(*part) for part in self.parts(width)]]
 
 
 class RunHeader(StatusLine):
@@ -130,7 +115,7 @@ class ProgressLine(StatusLine):
         if state.batch is None and state.watched:
             return [(f"No batch yet{self._glyphs.ellipsis}", "")]
         if state.batch is None:
-            return [("Ready. Press ", ""), ("s", "primary"), (" to start the training.", "")]
+            return [("Ready. Press ", ""), ("s", "key"), (" to start the training.", "")]
         batch = state.batch
         left = f"Epoch {batch.epoch:>{len(str(state.epochs))}}/{state.epochs} "
         seconds = state.seconds_left or 0.0
@@ -151,13 +136,12 @@ class ProgressLine(StatusLine):
         if not preparing.total:
             return [(f"{preparing.what}{self._glyphs.ellipsis}", "")]
         amount = f"  {preparing.done / 1e6:5.1f} of {preparing.total / 1e6:.1f} MB"
-        bar = self._bar(width - len(preparing.what) - len(amount) - 2, preparing.done / preparing.total)
-        return [(f"{preparing.what}  ", ""), *bar, (amount, "")]
+        room = width - len(preparing.what) - len(amount) - 2
+        return [(f"{preparing.what}  ", ""), *self._bar(room, preparing.done / preparing.total), (amount, "")]
 
     def _bar(self, width: int, fraction: float) -> list[tuple[str, str]]:
-        width = max(0, width)
-        done = round(width * min(1.0, fraction))
-        return [(self._glyphs.done * done, "bar"), (self._glyphs.todo * (width - done), "todo")]
+        done, todo = bar(fraction, max(0, width), self._glyphs.todo + self._glyphs.done)
+        return [(done, "status--bar"), (todo, "faint")]
 
 
 def fitting(sentences: Sequence[str], width: int) -> str:

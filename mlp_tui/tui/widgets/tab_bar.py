@@ -1,26 +1,17 @@
 """The line of tabs."""
 
-from rich.segment import Segment
 from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from ..keys import TABS
+from .lines import Line, Lines
 
 
-class TabBar(Widget):
+class TabBar(Lines):
     """Each tab's key and name; the open one stands out. A click opens one."""
 
-    DEFAULT_CSS = """
-    TabBar {
-        height: 1;
-        color: $text-muted;
-        & > .tab-bar--open { color: $primary; text-style: bold reverse; }
-    }
-    """
-    COMPONENT_CLASSES = {"tab-bar--open"}
+    DEFAULT_CSS = "TabBar { height: 1; color: $text-muted; }"
 
     class Picked(Message):
         """A tab was clicked."""
@@ -29,7 +20,7 @@ class TabBar(Widget):
             super().__init__()
             self.tab = tab
 
-    note: reactive[str] = reactive("")
+    note: reactive[str] = reactive("", repaint=False)
     """What is said at the end of the line."""
 
     def __init__(self, id: str | None = None) -> None:
@@ -39,22 +30,22 @@ class TabBar(Widget):
     def show(self, tab: str) -> None:
         """Marks that tab as the open one."""
         self._open = tab
-        self.refresh()
+        self.redraw()
+
+    def watch_note(self) -> None:
+        self.redraw()
 
     def labels(self) -> list[str]:
         """What stands on the line, from left to right."""
         return [f" {number} {tab.title()} " for number, tab in enumerate(TABS, start=1)]
 
-    def render_line(self, y: int) -> Strip:
-        marked = self.get_component_rich_style("tab-bar--open")
-        segments = [
-            Segment(label, marked if tab == self._open else self.rich_style)
+    def lines(self, width: int, height: int) -> list[Line]:
+        line = [
+            self.text(label, "picked" if tab == self._open else "")
             for tab, label in zip(TABS, self.labels(), strict=True)
         ]
-        room = self.size.width - sum(segment.cell_length for segment in segments)
-        if len(self.note) < room:
-            segments.append(Segment(self.note.rjust(room), self.rich_style))
-        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        room = width - len("".join(self.labels()))
+        return [[*line, self.text(self.note.rjust(room))] if len(self.note) < room else line]
 
     def on_click(self, event: Click) -> None:
         end = 0

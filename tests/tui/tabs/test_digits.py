@@ -17,9 +17,7 @@ from mlp_tui.tui.tabs.digits import (
     PICTURE,
     DigitsTab,
     axis,
-    band,
     by_column,
-    fill_across,
     grid_height,
     loss_of,
     mark,
@@ -82,20 +80,6 @@ def test_a_past_that_begins_late_is_empty_before() -> None:
     assert by_column([(2.0, late), (3.0, late)], 4, epochs=4) == [None, late, late, None]
 
 
-def test_a_probability_is_the_height_of_its_column() -> None:
-    assert band([0.0, 0.5, 1.0], 1, UNICODE.bars) == ["▁▄▇"]
-    assert band([0.0, 0.5, 1.0], 2, UNICODE.bars) == ["  ▇", "▁██"]
-    assert band([None, math.nan, 0.0], 1, UNICODE.bars) == ["  ▁"]
-    assert band([0.0, 1.0], 2, ASCII.bars) == [" #", ".@"]
-
-
-def test_a_probability_is_the_length_of_its_bar() -> None:
-    assert fill_across(1.0, 4, UNICODE.across) == "████"
-    assert fill_across(0.5, 3, UNICODE.across) == "█▌ "
-    assert fill_across(0.0, 3, UNICODE.across) == fill_across(math.nan, 3, UNICODE.across) == "   "
-    assert fill_across(0.6, 5, ASCII.across) == "###  "
-
-
 def test_an_epoch_stands_over_the_column_where_it_is_reached() -> None:
     assert axis(5, 30) == "0     1     2     3     4     5"
     assert axis(5, 10) == "0         5"
@@ -104,8 +88,8 @@ def test_an_epoch_stands_over_the_column_where_it_is_reached() -> None:
 
 
 def test_the_label_and_the_prediction_have_marks_and_the_loss_says_how_it_comes_about() -> None:
-    assert mark(4, 4, 4, UNICODE) == ("▸✓ 4  ", "label")
-    assert mark(4, 4, 9, UNICODE) == ("▸  4  ", "label")
+    assert mark(4, 4, 4, UNICODE) == ("▸✓ 4  ", "best")
+    assert mark(4, 4, 9, UNICODE) == ("▸  4  ", "best")
     assert mark(9, 4, 9, UNICODE) == (" ✗ 9  ", "wrong")
     assert mark(3, 4, 9, UNICODE) == ("   3  ", "")
     assert mark(9, 4, 9, ASCII) == (" x 9  ", "wrong")

@@ -22,7 +22,7 @@ from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.pictures.glyphs import ASCII, UNICODE, Glyphs
 from mlp_tui.tui.pictures.numerals import numeral
 from mlp_tui.tui.tabs.draw import DrawTab
-from mlp_tui.tui.widgets.pad import pixel_cells, trace
+from mlp_tui.tui.widgets.pad import Pad, pixel_cells, trace
 
 from ... import made_up
 from ...made_up import MadeUpSession
@@ -51,7 +51,7 @@ class ReadingSession(MadeUpSession):
 
     def read_drawing(self, pixels: bytes) -> Event | None:
         self.asked.append(pixels)
-        return Drawing(pixels, self.answer)
+        return Drawing(centred(pixels) or bytes(784), self.answer)
 
 
 def tab_of(app: TrainingApp) -> DrawTab:
@@ -84,9 +84,9 @@ async def open_tab(pilot: Pilot[None], *drawn: Pixel) -> DrawTab:
     await pilot.press("5")
     if drawn:
         draw(app, *drawn)
-        while app.control.state.drawing is None or app.control.state.drawing.pixels != centred(
-            bytes(tab_of(app).pad.pixels)
-        ):
+        session = app.control.source
+        assert isinstance(session, ReadingSession)
+        while app.control.state.drawing is None or session.asked[-1] != tab_of(app).pad.pixels:
             await pilot.pause(0.01)
         tell(app, MouseMove, (0, 0), button=0)
     await pilot.pause()
@@ -115,11 +115,16 @@ def screen(pilot: Pilot[None]) -> str:
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
 
 
+def seen(tab: DrawTab) -> set[Pixel]:
+    """The bright pixels of the drawing as the model got it."""
+    return {(i % SIDE, i // SIDE) for i, value in enumerate(tab._seen._pixels) if value > 127}
+
+
 def ink(tab: DrawTab, x: int, y: int) -> int:
     return tab.pad.pixels[y * SIDE + x]
 
 
-# Scaling and centring
+# The pen
 
 
 def drawn(*corners: tuple[float, float]) -> bytes:
@@ -127,56 +132,6 @@ def drawn(*corners: tuple[float, float]) -> bytes:
     for start, end in pairwise(corners):
         trace(pixels, start, end)
     return bytes(pixels)
-
-
-def extent(pixels: bytes) -> tuple[int, int]:
-    """The width and the height of the ink."""
-    inked = [i for i, value in enumerate(pixels) if value >= 32]
-    return (
-        max(i % SIDE for i in inked) - min(i % SIDE for i in inked) + 1,
-        inked[-1] // SIDE - inked[0] // SIDE + 1,
-    )
-
-
-@pytest.mark.parametrize(
-    ("corners", "size"),
-    [
-        (((3.5, 3.5), (3.5, 24.5)), (2, 20)),  # tall: scaled down
-        (((10.5, 10.5), (17.5, 10.5), (17.5, 13.5)), (20, 12)),  # wide, and small: scaled up
-        (((1.5, 1.5), (26.5, 1.5), (26.5, 26.5)), (20, 20)),
-    ],
-)
-def test_a_drawing_is_scaled_into_20_pixels_and_keeps_its_shape(
-    corners: tuple[tuple[float, float], ...], size: Pixel
-) -> None:
-    image = centred(drawn(*corners))
-    assert image is not None
-    width, height = extent(image)
-    assert max(width, height) == 20
-    assert width == pytest.approx(size[0], abs=1) and height == pytest.approx(size[1], abs=1)
-
-
-def test_a_drawing_is_centred_by_its_mass() -> None:
-    image = centred(drawn((4.5, 3.5), (16.5, 3.5), (16.5, 20.5)))  # most of it is right and above
-    assert image is not None
-    x, y = (
-        sum((place + 0.5) * value for place, value in zip(places, image, strict=True)) / sum(image)
-        for places in ([i % SIDE for i in range(784)], [i // SIDE for i in range(784)])
-    )
-    assert x == pytest.approx(14, abs=0.51) and y == pytest.approx(14, abs=0.51)
-
-
-def test_it_does_not_matter_where_on_the_pad_a_drawing_is() -> None:
-    shapes = [drawn((2.5 + d, 1.5 + d), (9.5 + d, 1.5 + d), (5.5 + d, 14.5 + d)) for d in (0, 4, 10)]
-    assert len({centred(shape) for shape in shapes}) == 1
-
-
-def test_an_empty_pad_is_no_drawing_and_one_dot_is() -> None:
-    assert centred(bytes(784)) is None
-    assert centred(drawn((0.5, 0.5), (0.5, 0.5))) is not None
-
-
-# The pen
 
 
 def test_the_pen_is_round_and_soft_and_two_pixels_wide() -> None:
@@ -328,13 +283,13 @@ async def test_the_model_is_asked_ten_times_a_second_at_most_and_about_the_last_
         final = None
         while not session.asked or session.asked[-1] != final:
             await pilot.pause(0.02)
-            final = centred(bytes(tab.pad.pixels))
+            final = bytes(tab.pad.pixels)
         assert len(session.asked) <= (time.monotonic() - started) / 0.1 + 2
 
 
 async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlp_tui.tui.tabs.draw.LEARNING_SECONDS", 0.15)
-    monkeypatch.setattr("mlp_tui.tui.tabs.draw.DrawTab.seconds", 0.0)
+    monkeypatch.setattr("mlp_tui.tui.app.SLOW_SECONDS", {"draw": 0.0})
 
     class Learning(ReadingSession):
         def events(self, stop: threading.Event) -> Generator[Event, None, None]:
@@ -361,14 +316,47 @@ async def test_a_model_that_learns_is_asked_again_about_the_same_drawing(monkeyp
 async def test_an_answer_that_comes_after_the_pad_was_cleared_is_not_shown() -> None:
     async with drawing(ReadingSession(), *SEVEN) as (pilot, tab):
         late = app_of(pilot).control.state.drawing
-        await pilot.press("k")
+        await press(pilot, "k")
+        assert "86.2%" not in screen(pilot)  # at once, before the app has heard of it
         await pilot.pause(0.15)
-        assert "86.2%" not in screen(pilot)
         app_of(pilot).control.state.drawing = late
         tab.show(app_of(pilot).control.state)
         await pilot.pause()
         assert "86.2%" not in screen(pilot)
         assert "Draw a digit with the mouse" in screen(pilot)
+        assert not seen(tab)
+
+
+async def test_what_an_eraser_leaves_is_no_drawing() -> None:
+    session = ReadingSession()
+    async with drawing(session, *SEVEN) as (pilot, tab):
+        tab.pad.pixels[:] = bytes(10 * (value > 0) for value in tab.pad.pixels)
+        tab.pad.post_message(Pad.Changed())
+        await pilot.pause(0.15)
+        assert app_of(pilot).control.state.drawing is None
+        assert "Draw a digit with the mouse" in screen(pilot)
+
+
+async def test_the_model_gets_the_ink_as_it_is_and_what_it_made_of_that_is_shown() -> None:
+    session = ReadingSession()
+    async with drawing(session, (2, 2), (2, 12)) as (_, tab):
+        assert session.asked[-1] == tab.pad.pixels
+        assert {x for x, _ in seen(tab)} <= {12, 13, 14, 15}  # a stroke at the left edge, centred
+
+
+async def test_an_answer_to_an_earlier_drawing_is_shown_until_the_next_one_comes() -> None:
+    session = ReadingSession()
+    async with drawing(session, *SEVEN) as (pilot, tab):
+        session.read_drawing = lambda pixels: None  # type: ignore[method-assign]  # no answer yet
+        draw(app_of(pilot), (3, 3), (9, 3))
+        app_of(pilot).control.state.drawing = made_up.drawing(2)
+        tab.show(app_of(pilot).control.state)
+        await pilot.pause(0.15)
+        assert "★ 2" in screen(pilot)
+        app_of(pilot).control.state.drawing = made_up.drawing(5)
+        tab.show(app_of(pilot).control.state)
+        await pilot.pause()
+        assert "★ 5" in screen(pilot)
 
 
 async def test_a_new_run_has_its_own_answer_to_a_drawing_that_stays() -> None:

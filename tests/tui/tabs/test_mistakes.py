@@ -9,11 +9,12 @@ from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from mlp_tui.events import Event, Mistakes
+from mlp_tui.events import DigitImages, Event, Mistakes
 from mlp_tui.tui.app import TrainingApp
+from mlp_tui.tui.pictures.digits import _picture
 from mlp_tui.tui.tabs.mistakes import EMPTY, MistakesTab, errors
 from mlp_tui.tui.widgets.confusion_matrix import describe, fitted
-from mlp_tui.tui.widgets.mistake_gallery import FEW_PLAIN, SHOWN, arrange, caption, title
+from mlp_tui.tui.widgets.mistake_gallery import SHOWN, caption, title
 
 from ... import made_up
 from ...made_up import MadeUpSession
@@ -84,24 +85,6 @@ def test_a_count_stays_in_its_place_as_it_grows_and_is_marked(width: int) -> Non
     assert {len(text) for text in texts} == {width}
     assert {len(text.rstrip()) for text in texts[:4]} == {width - 1}
     assert fitted("!1127", 4) == "1127"  # a wrong number would be worse than no mark
-
-
-@pytest.mark.parametrize(
-    ("room", "few", "arrangement"),
-    [
-        ((94, 42), 6, ((18, 9), 5, 4)),
-        ((64, 34), 6, ((12, 6), 5, 4)),
-        ((32, 19), 6, ((10, 5), 3, 3)),
-        ((32, 19), FEW_PLAIN, ((14, 7), 2, 2)),
-        ((12, 15), 6, ((12, 6), 1, 2)),
-        ((1, 1), 6, ((8, 4), 1, 0)),
-        ((0, 0), 6, ((8, 4), 1, 0)),
-    ],
-)
-def test_the_pictures_are_as_large_as_the_room_lets_them_be(
-    room: tuple[int, int], few: int, arrangement: tuple[tuple[int, int], int, int]
-) -> None:
-    assert arrange(*room, few) == arrangement
 
 
 # What the keys do
@@ -228,28 +211,33 @@ async def test_a_flawless_test_has_no_mistakes_to_show() -> None:
         assert tab.picked is not None
 
 
-async def test_pictures_are_kept_while_they_are_on_show_and_no_longer() -> None:
+async def test_pictures_that_stay_are_not_drawn_anew() -> None:
+    async with opened(made_up.mistakes(1)) as pilot:
+        drawn = _picture.cache_info().misses
+        await tell(pilot, made_up.mistakes(1))
+        assert _picture.cache_info().misses == drawn
+
+
+async def test_another_data_sets_digits_have_pictures_of_their_own() -> None:
     async with opened(made_up.mistakes(1)) as pilot:
         gallery = tab_of(pilot).gallery
-        before = dict(gallery._pictures)
-        assert len(before) == SHOWN
-        await tell(pilot, made_up.mistakes(1))
-        assert all(gallery._pictures[key] is lines for key, lines in before.items())
-        for number in range(2, 6):
-            await tell(pilot, made_up.mistakes(number))
-            await pilot.press("left")
-        assert len(gallery._pictures) <= SHOWN
+        before = [list(gallery.render_line(y)) for y in range(gallery.size.height)]
+        images, mistakes = made_up.mistakes(1)
+        assert isinstance(images, DigitImages)
+        await tell(pilot, [DigitImages(images.indices, (bytes(784),) * len(images.indices)), mistakes])
+        after = [list(gallery.render_line(y)) for y in range(gallery.size.height)]
+        assert before[0] != after[0]
 
 
-async def test_nothing_is_drawn_anew_where_nothing_is_new() -> None:
+async def test_nothing_is_drawn_anew_where_nothing_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(made_up.mistakes(1)) as pilot:
-        matrix, gallery = tab_of(pilot).matrix, tab_of(pilot).gallery
-        matrix.render_line(0)
-        strips = matrix._strips, gallery._strips
+        painted: list[object] = []
+        for widget in (tab_of(pilot).matrix, tab_of(pilot).gallery):
+            monkeypatch.setattr(widget, "refresh", lambda *regions, **options: painted.extend(regions or ["all"]))
         await tell(pilot, [made_up.batch(2, 5, 938, 0.2)])
-        assert matrix._strips is strips[0] and gallery._strips is strips[1]
+        assert not painted
         await tell(pilot, made_up.mistakes(2))
-        assert gallery._strips is not strips[1]
+        assert painted
 
 
 async def test_a_new_run_begins_with_no_mistakes() -> None:

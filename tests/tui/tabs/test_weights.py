@@ -2,23 +2,20 @@
 
 import dataclasses
 import math
-import threading
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
-from pathlib import Path
 
 import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from mlp_tui.events import Event, Past, Watched, Weights
-from mlp_tui.runs.folder import RunFolder
-from mlp_tui.runs.watch import WatchedRun
+from mlp_tui.events import Event, RunFinished, Watched, Weights
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.tui.pictures.glyphs import ASCII, UNICODE, Glyphs
-from mlp_tui.tui.pictures.weights import block, in_blocks, in_marks, resized, usual
-from mlp_tui.tui.tabs.weights import WeightsTab, arrange, bar, longest, share
+from mlp_tui.tui.run_state import RunState
+from mlp_tui.tui.tabs.weights import WeightsTab
+from mlp_tui.tui.widgets.hidden_units import longest, page, share
+from mlp_tui.tui.widgets.lines import Lines
 
 from ... import made_up
 from ...made_up import MadeUpSession
@@ -29,97 +26,31 @@ SIZES = pytest.mark.parametrize(
     "size", [(160, 48), (120, 40), (80, 24), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
 )
 
-UPPER_FOR = bytes([228] * 392 + [28] * 392)
-"""A unit that ink in the upper half switches on, and ink in the lower half keeps off: 100 and -100."""
-
-
-# Pictures
-
-
-@pytest.mark.parametrize("width", [6, 8, 20, 28, 56])
-def test_a_picture_has_the_mean_of_the_pixels_under_each_cell(width: int) -> None:
-    (means,) = resized([UPPER_FOR], width, 4).tolist()
-    assert means == [[100.0] * width] * 2 + [[-100.0] * width] * 2
-    assert resized([UPPER_FOR], 1, 1).tolist() == [[[0.0]]]
-
-
-def test_a_cell_has_one_colour_above_the_middle_of_its_range_and_another_below() -> None:
-    [[[code]]] = in_blocks([UPPER_FOR], 1, 1, full=100.0)
-    segment = block(code, 1, dark=True)
-    assert segment.text == "▀"
-    assert segment.style is not None and segment.style.color is not None and segment.style.bgcolor is not None
-    red, _, blue = segment.style.color.get_truecolor()
-    assert red > blue
-    red, _, blue = segment.style.bgcolor.get_truecolor()
-    assert red < blue
-
-
-def test_a_plain_cell_is_blank_in_one_colour_and_equal_cells_are_one_segment() -> None:
-    rows = in_blocks([UPPER_FOR], 4, 2, full=100.0)[0]
-    assert [len(set(row)) for row in rows] == [1, 1]
-    assert block(rows[0][0], 4, dark=True).text == "    "
-
-
-def test_weights_beyond_the_fullest_colour_get_the_fullest_colour() -> None:
-    assert in_blocks([UPPER_FOR], 2, 2, full=10.0) == in_blocks([UPPER_FOR], 2, 2, full=100.0)
-
-
-@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
-def test_marks_above_zero_and_below_it_have_no_character_in_common(glyphs: Glyphs) -> None:
-    below, zero, above = glyphs.marks[:4], glyphs.marks[4], glyphs.marks[5:]
-    assert not set(below) & set(above)
-    assert zero not in below + above
-    assert len(below) == len(above)
-
-
-def test_marks_are_denser_for_heavier_weights() -> None:
-    (lines,) = in_marks([UPPER_FOR], 3, 2, 100.0, ASCII)
-    assert lines == ["###", "==="]
-    (lines,) = in_marks([UPPER_FOR], 3, 2, 400.0, ASCII)
-    assert lines == ["+++", "---"]
-
-
-def test_the_usual_weight_is_that_of_units_all_along() -> None:
-    assert usual([UPPER_FOR] * 1000) == 100.0
-    assert usual([bytes([128] * 784)]) == 1.0
-    assert 60 < usual([UPPER_FOR] * 500 + [bytes([128] * 784)] * 500) < 80
+# A page of units
 
 
 @pytest.mark.parametrize("count", [1, 3, 12, 100, 2000])
 @pytest.mark.parametrize(("width", "height"), [(130, 43), (90, 35), (50, 16), (30, 12), (6, 4)])
 def test_a_page_fits_into_its_room(width: int, height: int, count: int) -> None:
-    (wide, high), columns, rows = arrange(width, height, count)
+    (wide, high), columns, rows, _ = page(width, height, count)
     assert 1 <= columns * (wide + 1) - 1 <= width
     assert 1 <= rows * (high + 1) <= height
 
 
 def test_pictures_are_as_large_as_all_units_allow() -> None:
-    assert arrange(90, 35, 1)[0] == (28, 14)
-    assert arrange(90, 35, 12)[0] == (20, 10)
+    assert page(90, 35, 1)[0] == (28, 14)
+    assert page(90, 35, 12)[0] == (20, 10)
     for width, height in ((130, 42), (90, 34)):
-        _, columns, rows = arrange(width, height, 100)
+        _, columns, rows, _ = page(width, height, 100)
         assert columns * rows >= 100
-    assert arrange(50, 16, 100) == ((8, 4), 5, 3)
+    assert page(50, 16, 100)[:3] == ((8, 4), 5, 3)
 
 
 def test_there_is_always_room_for_one_unit() -> None:
-    assert arrange(1, 0, 100) == ((6, 3), 1, 1)
+    assert page(1, 0, 100)[:3] == ((6, 3), 1, 1)
 
 
 # The chosen unit
-
-
-def test_a_bar_goes_left_for_a_negative_weight_and_right_for_a_positive_one() -> None:
-    assert bar(0.5, 4, UNICODE) == ("    ", "██  ")
-    assert bar(-0.5, 4, UNICODE) == ("  ██", "    ")
-    assert bar(-0.375, 4, UNICODE) == ("  ▐█", "    ")
-    assert bar(0.125, 4, UNICODE) == ("    ", "▌   ")
-    assert bar(1.0, 4, ASCII) == ("    ", "####")
-
-
-@pytest.mark.parametrize("part", [math.nan, math.inf, 0.0])
-def test_a_bar_of_nothing_keeps_its_width(part: float) -> None:
-    assert bar(part, 4, UNICODE) == ("    ", "    ")
 
 
 def test_the_longest_bar_is_that_of_the_largest_finite_weight() -> None:
@@ -170,7 +101,9 @@ async def opened(
 
 
 def text_of(tab: WeightsTab) -> str:
-    return "\n".join(tab.render_line(y).text for y in range(tab.size.height))
+    """What the tab shows; its own lines where the units are not on show."""
+    parts: list[Lines] = [part for part in (tab.page, tab.detail) if part.display] or [tab]
+    return "\n".join("  ".join(part.render_line(y).text for part in parts) for y in range(tab.size.height))
 
 
 async def test_the_arrows_choose_a_unit() -> None:
@@ -229,7 +162,8 @@ async def test_only_what_is_new_is_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
         app = pilot.app
         assert isinstance(app, TrainingApp)
         drawn: list[Region] = []
-        monkeypatch.setattr(tab, "refresh", lambda *regions: drawn.extend(regions))
+        for part in (tab.page, tab.detail):
+            monkeypatch.setattr(part, "refresh", lambda *regions: drawn.extend(regions))
         tab.show(app.control.state)
         app.control.state.add(made_up.weights())
         tab.show(app.control.state)
@@ -272,11 +206,11 @@ async def test_every_size_of_the_terminal_can_be_drawn(units: int) -> None:
 
 async def test_the_pictures_follow_the_theme() -> None:
     async with opened() as (pilot, tab):
-        dark = tab.render_line(3)
+        dark = tab.page.render_line(3)
         pilot.app.theme = "textual-light"
         await pilot.pause()
         await pilot.pause()
-        light = tab.render_line(3)
+        light = tab.page.render_line(3)
         assert dark.text == light.text
         assert list(dark) != list(light)
 
@@ -294,26 +228,29 @@ async def test_marks_take_the_place_of_colours_where_there_are_none() -> None:
         app.control.worker.close()
 
 
-async def test_it_says_what_will_come(tmp_path: Path) -> None:
-    class Seen(WatchedRun):
-        def events(self, stop: threading.Event) -> Generator[Event, None, None]:
-            yield Past((*made_up.opening()[1:], *islice(made_up.epoch(1), 300)))
-            yield Watched(live=True, age=3.0)
-            stop.wait()
-
-    for run, words in (
-        (MadeUpSession(made_up.opening()), "as soon as the model is loaded"),
-        (Seen(RunFolder(tmp_path)), "once a minute"),
-    ):
-        app = TrainingApp(run)
-        async with app.run_test(size=(120, 40)) as pilot:
-            while app.control.phase == "loading":
-                await pilot.pause(0.02)
-            await pilot.press("4")
-            tab = app.tabs["weights"]
-            assert isinstance(tab, WeightsTab)
-            assert words in text_of(tab)
-            app.control.worker.close()
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([], "as soon as the model is loaded"),
+        (made_up.opening()[:-1], "as soon as the model is loaded"),
+        (made_up.opening(), "The model is asked for its weights."),
+        ([*made_up.opening(), RunFinished("stopped", 1, None, None, 0.1)], "The run has ended"),
+        ([*made_up.opening(), Watched(live=True, age=3.0)], "once a minute"),
+        ([*made_up.opening(), Watched(live=False, age=3.0)], "The run has ended"),
+    ],
+)
+async def test_it_says_why_there_are_no_units_to_see(events: list[Event], words: str) -> None:
+    state = RunState()
+    for event in events:
+        state.add(event)
+    async with opened() as (pilot, tab):
+        tab.show(state)
+        await pilot.pause()
+        assert words in " ".join(text_of(tab).split())
+        state.add(made_up.weights())
+        tab.show(state)
+        await pilot.pause()
+        assert "100 hidden units" in text_of(tab)
 
 
 # Pictures of the whole screen

@@ -1,0 +1,77 @@
+"""What most widgets here are: lines that are made when something changes, and kept until then."""
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ..pictures.glyphs import UNICODE, Glyphs
+
+Line = list[Segment]
+"""Segments with a complete style, background included, or with none: they get the widget's own."""
+
+
+class Lines(Widget):
+    """Shows the lines that `lines` makes; each subclass has its own.
+
+    They are made anew by `redraw`, for another size and for another theme. Only those that differ are painted.
+    The component classes below are for all subclasses: one style for one meaning.
+    """
+
+    DEFAULT_CSS = """
+    Lines {
+        & > .title { text-style: bold; }
+        & > .muted { color: $text-muted; }
+        & > .faint { color: $foreground 25%; }
+        & > .key { color: $primary; text-style: bold; }
+        & > .picked { color: $primary; text-style: bold reverse; }
+        & > .right { color: $success; }
+        & > .best { color: $success; text-style: bold; }
+        & > .warning { color: $warning; text-style: bold; }
+        & > .wrong { color: $error; text-style: bold; }
+    }
+    """
+    COMPONENT_CLASSES = {"title", "muted", "faint", "key", "picked", "right", "best", "warning", "wrong"}
+
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._colour = colour
+        self._lines: list[Line] | None = None
+        self._base = Style()
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The lines for that size in cells, which is not empty; blanks fill what they leave of it."""
+        return []
+
+    def redraw(self) -> None:
+        """Makes the lines anew, and has those painted that differ."""
+        before, self._lines = self._lines, self._made()
+        if before is None or len(before) != len(self._lines):
+            self.refresh()
+        elif differ := [y for y, line in enumerate(self._lines) if line != before[y]]:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in differ))
+
+    def _made(self) -> list[Line]:
+        self._base = self.rich_style  # looked up once for all lines: it costs more than a line
+        return self.lines(*self.size) if self.size else []
+
+    def on_resize(self) -> None:
+        self._lines = None
+        self.redraw()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._lines = None  # made when they are painted: the styles are not all there yet
+
+    def render_line(self, y: int) -> Strip:
+        if self._lines is None:
+            self._lines = self._made()
+        line = self._lines[y] if y < len(self._lines) else []
+        segments = [segment if segment.style else Segment(segment.text, self._base) for segment in line]
+        return Strip(segments).adjust_cell_length(self.size.width, self._base)
+
+    def text(self, text: str, part: str = "") -> Segment:
+        """Text in the style of a component class, or in the widget's own."""
+        return Segment(text, self.get_component_rich_style(part) if part else None)
