@@ -1,4 +1,4 @@
-"""Large digits in blocks."""
+"""Large digits in blocks: Textual's Digits are three cells high whatever the room, and have no ASCII form."""
 
 from .glyphs import ASCII, UNICODE, Glyphs
 

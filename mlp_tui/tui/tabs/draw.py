@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -88,12 +89,11 @@ class DrawTab(Tab):
         Binding("k,delete", "clear", "Clear", key_display="k", tooltip="clear the pad"),
     ]
 
+    @dataclass
     class Drawn(Message):
-        """The drawing changed, or is to be read anew. `pixels`: 28x28 bytes, ink bright; None where there is no ink."""
+        """The drawing changed, or is to be read anew: 28x28 bytes, ink bright; None where there is no ink."""
 
-        def __init__(self, pixels: bytes | None) -> None:
-            super().__init__()
-            self.pixels = pixels
+        pixels: bytes | None
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(glyphs, colour, id)

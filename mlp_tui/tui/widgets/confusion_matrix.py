@@ -1,5 +1,7 @@
 """The confusion matrix: how often each label was read as each digit."""
 
+from dataclasses import dataclass
+
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
@@ -48,12 +50,11 @@ class ConfusionMatrix(Lines):
         *(f"confusion-matrix--heat-{level + 1}" for level in range(LEVELS)),
     }
 
+    @dataclass
     class Picked(Message):
         """A cell was clicked."""
 
-        def __init__(self, pair: Pair) -> None:
-            super().__init__()
-            self.pair = pair
+        pair: Pair
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(glyphs, colour, id)

@@ -1,5 +1,7 @@
 """The test digits in characters, each over what the model takes it for and what it is."""
 
+from dataclasses import dataclass
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click
@@ -22,12 +24,11 @@ CAPTION = (2, 0)
 class DigitGrid(Lines):
     """A picture and a caption for each example."""
 
+    @dataclass
     class Picked(Message):
         """A digit was clicked: its place among the examples."""
 
-        def __init__(self, place: int) -> None:
-            super().__init__()
-            self.place = place
+        place: int
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(glyphs, colour, id)

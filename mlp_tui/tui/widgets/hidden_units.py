@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
@@ -102,12 +103,11 @@ class UnitPage(HiddenUnits):
 
     DEFAULT_CSS = "UnitPage { width: 1fr; height: 100%; }"
 
+    @dataclass
     class Picked(Message):
         """A unit was clicked: its place, from 0."""
 
-        def __init__(self, unit: int) -> None:
-            super().__init__()
-            self.unit = unit
+        unit: int
 
     arrangement = Arrangement(SIZES[-1], 1, 1, 1)
     """Of the small pictures."""
