@@ -71,7 +71,7 @@ ROOMS = (
         ("textual",),
     ),
     Room(("tui/pictures/",), "pixels, weights and numbers in characters", (BASE, "headless/"), ("numpy", "rich")),
-    Room(("headless/",), "events as lines, JSON or the notebook's", (BASE, "runs/"), ("rich",)),
+    Room(("headless/",), "events as lines, JSON or the notebook's", (BASE, "runs/"), ("numpy", "rich")),
     Room(("session.py",), "one run from start to end", (BASE, "runs/", "training/"), ("torch",)),
     Room(("runs/",), "a run's folder, lock, log and list; recording and watching", (BASE,)),
     Room(

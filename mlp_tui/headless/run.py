@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import FrameType
 
@@ -93,21 +93,24 @@ def is_standard_error(path: Path) -> bool:
 
 def notes_to_stderr(events: Iterator[Event]) -> Iterator[Event]:
     """The same events; what is for the person rather than the program goes to standard error on the way."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    progress = Progress(console=Console(stderr=True), transient=True)
+    with ExitStack() as shown:
         tasks: dict[str, TaskID] = {}
         for event in events:
             match event:
-                case Preparing(what, done, total) if total:
+                case Preparing(what, done, total) if total and sys.stderr.isatty():
+                    if not tasks:
+                        shown.enter_context(progress)
                     if what not in tasks:
                         tasks[what] = progress.add_task(what)
                     progress.update(tasks[what], completed=done, total=total)
                 case RunStarted(notice=notice):
-                    progress.stop()
+                    shown.close()
                     if notice:
                         complain(notice)
                 case Saving(error=error):
                     complain(f"The run cannot be saved: {error}." if error else "The run can be saved again.")
                 case RunFinished(message=message) if message:
-                    progress.stop()
+                    shown.close()
                     complain(message)
             yield event

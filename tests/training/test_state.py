@@ -176,7 +176,7 @@ def test_a_checkpoint_that_is_something_else_is_a_sentence(tmp_path: Path, put: 
     with pytest.raises(UserError) as error:
         checkpoint.restore(path, state())
     message = str(error.value)
-    assert message.startswith(f"{path} cannot be read (") and "), so this run cannot be resumed: put" in message
+    assert message.startswith(f"{path} cannot be read (") and "), so this run cannot be resumed: put " in message
     assert "\n" not in message and len(message) < 500
 
 
