@@ -28,7 +28,7 @@ def run_headless(source: EventSource, as_json: bool, on_hangup: str = "detach", 
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP and on_hangup == "detach":
-            hung_up.append(number)  # the terminal is gone, the run goes on
+            hung_up.append(number)  # the terminal is gone, the run continues
             return
         received.append(number)
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
+PHASES = (
+    "loading", "ready", "training", "paused", "stopping",
+    "completed", "stopped", "diverged", "failed", "live", "killed",
+)  # fmt: skip
+"""The phases of a run, in the order of their marks below."""
+
 
 @dataclass(frozen=True)
 class Glyphs:
-    """Each character by what it says, not by what it looks like."""
+    """Each character under the name of its meaning."""
 
     bars: str
     """A column's fill, from empty to full, in equal steps."""
@@ -27,7 +33,7 @@ class Glyphs:
     unpicked: str
     bullet: str
     status: dict[str, str]
-    """A mark for each state, so that colour is never alone in telling them apart."""
+    """A mark for each phase, so that they differ in more than colour."""
     train_marker: str
     """plotext's name of the dots that the train curve is drawn in."""
     test_marker: str
@@ -56,19 +62,7 @@ UNICODE = Glyphs(
     picked="●",
     unpicked="○",
     bullet="•",
-    status={
-        "loading": "◌",
-        "ready": "○",
-        "training": "●",
-        "paused": "‖",
-        "stopping": "◌",
-        "completed": "✓",
-        "stopped": "■",
-        "diverged": "✗",
-        "failed": "✗",
-        "live": "●",
-        "killed": "✗",
-    },
+    status=dict(zip(PHASES, "◌○●‖◌✓■✗✗●✗", strict=True)),
     train_marker="braille",
     test_marker="◆",
     other_marker="◇",
@@ -93,19 +87,7 @@ ASCII = Glyphs(
     picked="(*)",
     unpicked="( )",
     bullet="*",
-    status={
-        "loading": ".",
-        "ready": "o",
-        "training": ">",
-        "paused": "=",
-        "stopping": ".",
-        "completed": "v",
-        "stopped": "#",
-        "diverged": "x",
-        "failed": "x",
-        "live": ">",
-        "killed": "x",
-    },
+    status=dict(zip(PHASES, ".o>=.v#xx>x", strict=True)),
     train_marker=".",
     test_marker="O",
     other_marker="o",
