@@ -55,7 +55,7 @@ class StepScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.view
-        yield Static("[b]n[/b] next step   [b]N[/b] to the epoch's end   [b]s[/b] continue   [b]Esc[/b] close")
+        yield Static("[b]n[/b] next step  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close")
 
 
 class StepView(Lines):
@@ -90,13 +90,13 @@ class StepView(Lines):
         yield []
         yield named("1 Fetch the next batch", f"{size} digits")
         yield from self._batch(step, predictions)
-        yield named("2 Zero the gradients", "those of the last step are cleared")
+        yield named("2 Zero the gradients", "cleared after the last step")
         yield named("3 Compute the outputs", f"{right} of {size} digits read right")
         logits = "  ".join(f"{digit}:{logit:5.1f}".replace(" ", UNBROKEN) for digit, logit in enumerate(step.logits[0]))
         for line in textwrap.wrap(f"logits of the first  {logits}", max(1, self.size.width - len(INDENT))):
             yield [self.text(INDENT + line.replace(UNBROKEN, " "), "muted")]
         yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy")
-        yield named("5 Backpropagation", "the gradient of the loss by each parameter")
+        yield named("5 Backpropagation", "the gradients of the loss")
         yield named("6 Gradient descent", f"learning rate {step.learning_rate:.3g}")
         yield [self.text(cells("norm of the", "values", "gradient", "update", "change"), "muted")]
         for name, gradient, update, weight in zip(
