@@ -7,8 +7,8 @@ from itertools import pairwise
 class LossHistory:
     """Means over `step` batches each, oldest first; when it is full, pairs merge and the step doubles.
 
-    Batches may be left out, as a log does; a step of which none came continues the one before. A loss that is
-    not a number makes the mean of its step one too: a gap in a chart.
+    Losses of some batches may be missing, as they are in a log: a point without any loss repeats the point before it.
+    A loss that is not a number makes the mean of its point not a number either: a gap in a chart.
     """
 
     def __init__(self, capacity: int = 512) -> None:
@@ -36,7 +36,7 @@ class LossHistory:
 
     @property
     def points(self) -> list[float]:
-        """The means so far; the last may be of a step that is not full yet."""
+        """The means so far; the last may be of fewer than `step` batches."""
         points: list[float] = []
         for total, count in zip(self._sums, self._counts, strict=True):
             points.append(total / count if count else points[-1] if points else float("nan"))
@@ -44,7 +44,7 @@ class LossHistory:
 
 
 def means(points: Sequence[float], count: int) -> list[float]:
-    """At most `count` means of neighbouring points, evenly shared out."""
+    """At most `count` means of neighbouring points, of about as many points each."""
     if len(points) <= count:
         return list(points)
     if count < 1:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
 class Glyphs:
-    """Each character by what it says, not by what it looks like."""
+    """Each character under the name of its meaning."""
 
     bars: str
     """A column's fill, from empty to full, in equal steps."""

@@ -1,5 +1,6 @@
-"""One step of training laid open: the notebook's six steps, as they happened to one batch."""
+"""One step of training, in detail: the notebook's six steps, as they happened to one batch."""
 
+import textwrap
 from collections.abc import Iterator
 
 from textual.app import ComposeResult
@@ -21,15 +22,18 @@ CAPTION = (8, 0)
 
 INDENT = "    "
 
+UNBROKEN = "\0"
+"""Stands for a blank that is not the end of a line."""
+
 NAME = 24
 """The width of the steps' names."""
 
 OTHER_LINES = 16
-"""The lines beside the digits of the batch."""
+"""The lines that the view has besides the digits of the batch."""
 
 
 class StepScreen(ModalScreen[None]):
-    """Shows the step that was taken last; its keys take the next one."""
+    """Shows the last step; its keys take the next one."""
 
     DEFAULT_CSS = """
     StepScreen {
@@ -51,11 +55,11 @@ class StepScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.view
-        yield Static("[b]n[/b] next step   [b]N[/b] to the epoch's end   [b]s[/b] go on   [b]Esc[/b] close")
+        yield Static("[b]n[/b] next step  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close")
 
 
 class StepView(Lines):
-    """The six steps, each with what came of it."""
+    """The six steps, each with its result."""
 
     DEFAULT_CSS = "StepView { padding: 0 1; background: $surface; }"
 
@@ -80,19 +84,19 @@ class StepView(Lines):
             return [self.text(name.ljust(NAME), "key"), self.text(text)]
 
         def cells(name: str, *columns: str) -> str:
-            return f"    {name:<14}" + "".join(column.rjust(9) for column in columns)
+            return f"{INDENT}{name:<14}" + "".join(column.rjust(9) for column in columns)
 
         yield [self.text(f"One step of training: epoch {step.epoch}, batch {step.batch}", "title")]
         yield []
         yield named("1 Fetch the next batch", f"{size} digits")
         yield from self._batch(step, predictions)
-        yield named("2 Zero the gradients", "those of the step before go")
+        yield named("2 Zero the gradients", "cleared after the last step")
         yield named("3 Compute the outputs", f"{right} of {size} digits read right")
-        logits = "  ".join(f"{digit}:{logit:5.1f}" for digit, logit in enumerate(step.logits[0]))
-        for line in wrapped(f"logits of the first  {logits}", self.size.width - 4):
-            yield [self.text(f"    {line}", "muted")]
+        logits = "  ".join(f"{digit}:{logit:5.1f}".replace(" ", UNBROKEN) for digit, logit in enumerate(step.logits[0]))
+        for line in textwrap.wrap(f"logits of the first  {logits}", max(1, self.size.width - len(INDENT))):
+            yield [self.text(INDENT + line.replace(UNBROKEN, " "), "muted")]
         yield named("4 Compute the loss", f"{step.loss:.4f}, the mean cross entropy")
-        yield named("5 Backpropagation", "the loss by each parameter")
+        yield named("5 Backpropagation", "the gradients of the loss")
         yield named("6 Gradient descent", f"learning rate {step.learning_rate:.3g}")
         yield [self.text(cells("norm of the", "values", "gradient", "update", "change"), "muted")]
         for name, gradient, update, weight in zip(
@@ -120,15 +124,3 @@ class StepView(Lines):
             blocks.append([*image, [self.text(text.center(cell[0]), "right" if right else "wrong")]])
         for line in side_by_side(blocks, columns, 1):
             yield [self.text(INDENT), *line]
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of whole `a: b` pairs, two spaces between them."""
-    lines = [""]
-    for pair in text.split("  "):
-        joined = f"{lines[-1]}  {pair}" if lines[-1] else pair
-        if len(joined) > width and lines[-1]:
-            lines.append(pair)
-        else:
-            lines[-1] = joined
-    return lines

@@ -29,7 +29,7 @@ SPACE = 2
 """Columns between the large picture and the table."""
 
 FACTS = 3
-"""Lines of what is said of the chosen digit."""
+"""Lines of facts about the chosen digit: its label, the prediction, the loss."""
 
 TALL = 30
 """Rows from which the small digits get a title."""
@@ -42,7 +42,7 @@ LEAST = 24
 
 
 class DigitsTab(Tab):
-    """The examples in small, one of them chosen with the arrows or a click; below, all about that one."""
+    """The examples in small pictures, one of them chosen with the arrows or a click; below, that one in detail."""
 
     DEFAULT_CSS = """
     DigitsTab {
@@ -54,17 +54,11 @@ class DigitsTab(Tab):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left",
-            "move(-1, 0)",
-            "Choose",
-            key_display="arrows",
-            tooltip="choose a digit (Home and End: the first and the last; or click on it)",
-        ),
+        Binding("left", "move(-1, 0)", "Choose", key_display="arrows", tooltip="choose a digit, or click on it"),
         Binding("right", "move(1, 0)", show=False),
         Binding("up", "move(0, -1)", show=False),
         Binding("down", "move(0, 1)", show=False),
-        Binding("home", "choose(0)", show=False),
+        Binding("home", "choose(0)", show=False, key_display="home/end", tooltip="the first digit, the last"),
         Binding("end", "choose(-1)", show=False),
     ]
 
@@ -93,7 +87,7 @@ class DigitsTab(Tab):
         self._lay_out(self._state.preview)
 
     def _lay_out(self, preview: Preview | None) -> None:
-        """Gives the small digits what the large one leaves; a line of captions at the least."""
+        """Gives the small digits the room that the large one does not need: at least a line of captions."""
         tall = self.size.height >= TALL
         wide = self.size.width >= WIDE
         self.set_class(not tall, "-low")

@@ -23,7 +23,7 @@ DRAWING_SECONDS = 0.1
 """Time between two questions to the model while the drawing changes."""
 
 LEARNING_SECONDS = 1.0
-"""Time between two questions to a model that learns, about a drawing that stays."""
+"""Time between two questions to a model in training, while the drawing stays the same."""
 
 LAYOUTS = ((154, 30, "-huge"), (112, 30, "-large"), (66, 20, "-small"), (0, 0, "-tiny"))
 """The least width and height that each layout needs, the largest first."""
@@ -91,7 +91,7 @@ class DrawTab(Tab):
 
     @dataclass
     class Drawn(Message):
-        """The drawing changed, or is to be read anew: 28x28 bytes, ink bright; None where there is no ink."""
+        """The drawing changed, or the model did: 28x28 bytes, ink bright; None where there is no ink."""
 
         pixels: bytes | None
 
@@ -183,16 +183,12 @@ class DrawTab(Tab):
     def _ask_after(self, seconds: float) -> None:
         """Has the model asked once that time has passed since the last question."""
         due = self._asked + seconds
-        if self._timer is not None and self._due <= due:
-            return
         if self._timer is not None:
+            if self._due <= due:
+                return
             self._timer.stop()
         self._due = due
-        wait = due - time.monotonic()
-        if wait > 0:
-            self._timer = self.set_timer(wait, self._ask)
-        else:
-            self._ask()
+        self._timer = self.set_timer(max(0.001, due - time.monotonic()), self._ask)
 
     def _ask(self) -> None:
         self._timer = None

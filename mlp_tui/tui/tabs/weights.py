@@ -1,4 +1,4 @@
-"""The hidden units: what each of them looks for, and how it speaks for or against each digit."""
+"""The hidden units: which ink switches each of them on, and how it speaks for or against each digit."""
 
 import textwrap
 from typing import ClassVar
@@ -17,7 +17,7 @@ from .tab import Tab
 LOADING = "The hidden units appear here as soon as the model is loaded."
 ASKED = "The model is asked for its weights. The hidden units appear here in a moment."
 WATCHED = "The hidden units appear here when the run logs its weights: once a minute, and at its end."
-NONE = "The run has ended, and no weights of it are known."
+NONE = "The run has ended, and its log holds no weights."
 
 
 class WeightsTab(Tab):
@@ -26,25 +26,14 @@ class WeightsTab(Tab):
     DEFAULT_CSS = "WeightsTab { layout: horizontal; }"
     seconds = 2.0
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left", "move(-1)", "Unit", key_display="arrows", tooltip="choose another hidden unit; so does a click"
-        ),
-        Binding("right", "move(1)", "Unit", show=False),
-        Binding("up", "move_row(-1)", "Unit", show=False),
-        Binding("down", "move_row(1)", "Unit", show=False),
-        Binding(
-            "pageup",
-            "move_page(-1)",
-            "Page",
-            show=False,
-            key_display="PgUp/PgDn",
-            tooltip="the units before, or after",
-        ),
-        Binding("pagedown", "move_page(1)", "Page", show=False),
-        Binding(
-            "home", "first", "First", key_display="home/end", show=False, tooltip="the first hidden unit, the last"
-        ),
-        Binding("end", "last", "Last", show=False),
+        Binding("left", "move(-1)", "Unit", key_display="arrows", tooltip="choose another hidden unit, or click on it"),
+        Binding("right", "move(1)", show=False),
+        Binding("up", "move_row(-1)", show=False),
+        Binding("down", "move_row(1)", show=False),
+        Binding("pageup", "move_page(-1)", show=False, key_display="PgUp/PgDn", tooltip="the units before, or after"),
+        Binding("pagedown", "move_page(1)", show=False),
+        Binding("home", "first", show=False, key_display="home/end", tooltip="the first hidden unit, the last"),
+        Binding("end", "last", show=False),
     ]
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:

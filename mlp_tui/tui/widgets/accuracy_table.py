@@ -12,7 +12,7 @@ from ..pictures.glyphs import UNICODE, Glyphs
 
 
 class AccuracyTable(ScrollView):
-    """Train and test loss and accuracy of each epoch; the best test accuracy is marked, and where the run went on.
+    """Train and test loss and accuracy of each epoch. Marks show the best test accuracy, and where the run was resumed.
 
     It draws only the rows on show: a DataTable's `add_row` costs the training 18 ms an epoch.
     """
@@ -30,13 +30,13 @@ class AccuracyTable(ScrollView):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._rows: list[EpochFinished] = []
-        self._seams: set[int] = set()
+        self._resumed: set[int] = set()
         self._best = -1
 
     def show(self, rows: list[EpochFinished], epochs: int, resume_points: Sequence[float] = ()) -> None:
-        """Draws the rows, with the newest in view; `epochs` of them have room from the start, as far as there is."""
+        """Draws the rows, the newest in view. The table is as high from the start as `epochs` rows need."""
         self._rows = rows
-        self._seams = {int(resume_point) + 1 for resume_point in resume_points}
+        self._resumed = {int(resume_point) + 1 for resume_point in resume_points}
         self._best = max(range(len(rows)), key=lambda i: rows[i].test_accuracy, default=-1)
         self.virtual_size = Size(self.size.width, epochs + 1)
         self.scroll_to(y=max(0, len(rows) + 1 - self.size.height), animate=False, immediate=True)
@@ -51,7 +51,7 @@ class AccuracyTable(ScrollView):
         elif row >= len(self._rows):
             text = ""
         else:
-            resumed = self._glyphs.resumed if self._rows[row].epoch in self._seams else " "
+            resumed = self._glyphs.resumed if self._rows[row].epoch in self._resumed else " "
             text = line(self._rows[row], width, self._glyphs.best if row == self._best else resumed)
             if row == self._best:
                 style = self.get_component_rich_style("accuracy-table--best")
@@ -59,7 +59,7 @@ class AccuracyTable(ScrollView):
 
 
 def _cell(width: int) -> int:
-    """The width of each of the four numbers: what is left beside the epoch's, up to a comfortable size."""
+    """The width of each of the four numbers: the room beside the epoch's, up to twelve columns."""
     return max(7, min(12, (width - 6) // 4))
 
 

@@ -149,7 +149,7 @@ class UnitPage(HiddenUnits):
         return self.text(number.center(width), "muted" if activity else "units--dead")
 
     def _title(self, weights: Weights, shown: range, width: int) -> Line:
-        """Which units these are, how many are dead, and of when the weights are."""
+        """Which units these are, how many are dead, and how long the model was trained when the weights were taken."""
         count = len(weights.incoming)
         dead = sum(not activity for activity in weights.activity)
         name = f"Hidden units {shown.start + 1}-{shown.stop} of {count}"
@@ -226,7 +226,7 @@ def page(width: int, height: int, count: int) -> Arrangement:
 
 
 def share(activity: float) -> str:
-    """For how many of the digits a unit is on, which are some."""
+    """For how many of the digits a unit is on, which is on for some."""
     return f"on for {max(1, round(activity * 100))} %" if activity >= 0.005 else "on for <1 %"
 
 

@@ -23,7 +23,6 @@ class KeyLine(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._keys: list[Key] = []
-        self._always: list[Key] = []
         self._shown: list[Key] = []
 
     def on_mount(self) -> None:
@@ -32,33 +31,24 @@ class KeyLine(Lines):
 
     def show(self, screen: Screen[object]) -> None:
         """Shows the keys that are active on the screen."""
-        tab: list[Key] = []
-        general: list[Key] = []
-        always: list[Key] = []
+        keys: dict[tuple[str, str], tuple[int, Key]] = {}  # of several keys for the same the first
+        tab_first = getattr(screen.focused, "keys_first", True)
         for active in screen.active_bindings.values():
             binding = active.binding
-            if not (binding.show and active.enabled):
-                continue
-            key = (binding.key, self.app.get_key_display(binding), binding.description)
-            if key[1:] in {shown[1:] for shown in (*tab, *general)}:
-                continue  # another key for the same
-            (always if binding.key in ALWAYS else tab if active.node is not self.app else general).append(key)
-        first = getattr(screen.focused, "keys_first", True)
-        self._keys, self._always = [*tab, *general] if first else [*general, *tab], always
+            if binding.show and active.enabled:
+                place = 2 if binding.key in ALWAYS else int((active.node is self.app) == tab_first)
+                written = self.app.get_key_display(binding)
+                keys.setdefault((written, binding.description), (place, (binding.key, written, binding.description)))
+        self._keys = [key for _, key in sorted(keys.values(), key=lambda key: key[0])]
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        keys = list(self._keys)
-        while keys and sum(len(written) + len(name) + 3 for _, written, name in (*keys, *self._always)) >= width:
+        keys, always = ([key for key in self._keys if (key[0] in ALWAYS) == last] for last in (False, True))
+        while keys and sum(len(written) + len(name) + 3 for _, written, name in (*keys, *always)) >= width:
             keys.pop()
-        self._shown = [*keys, *self._always]
-        return [
-            [
-                part
-                for _, written, name in self._shown
-                for part in (self.text(f" {written}", "key"), self.text(f" {name} "))
-            ]
-        ]
+        self._shown = [*keys, *always]
+        parts = ((self.text(f" {written}", "key"), self.text(f" {name} ")) for _, written, name in self._shown)
+        return [[segment for pair in parts for segment in pair]]
 
     async def on_click(self, event: Click) -> None:
         end = 0

@@ -1,4 +1,4 @@
-"""What most widgets here are: lines that are made when something changes, and kept until then."""
+"""The base of most widgets: lines of text that are made when something changes, and kept until then."""
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,8 +15,8 @@ Line = list[Segment]
 class Lines(Widget):
     """Shows the lines that `lines` makes; each subclass has its own.
 
-    They are made anew by `redraw`, for another size and for another theme. Only those that differ are painted.
-    The component classes below are for all subclasses: one style for one meaning.
+    They are made again by `redraw`, when the size changes and when the theme does; only those that differ are
+    painted. All subclasses share the component classes below: one style for one meaning.
     """
 
     DEFAULT_CSS = """
@@ -42,11 +42,11 @@ class Lines(Widget):
         self._base = Style()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """The lines for that size in cells, which is not empty; blanks fill what they leave of it."""
+        """The lines for that size in cells, at least 1x1. Where they are short or few, blanks fill the rest."""
         return []
 
     def redraw(self) -> None:
-        """Makes the lines anew, and has those painted that differ."""
+        """Makes the lines again, and has those painted that differ."""
         before, self._lines = self._lines, self._made()
         if before is None or len(before) != len(self._lines):
             self.refresh()

@@ -20,7 +20,7 @@ SMOOTH_POINTS = 60
 """The points of a smoothed train curve over the whole run, each a mean of its share of the batches."""
 
 ROUGH_POINTS = 200
-"""The points of a train curve that is not smoothed: more cost time and can hardly be told apart."""
+"""The points of a train curve that is not smoothed: more cost time, and the eye hardly sees them."""
 
 plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
 
@@ -72,7 +72,7 @@ class LossChart(Lines):
         self.logarithmic = True
         self.recent = False
         self.cursor: float | None = None
-        """Where the train curve is read out, in epochs trained, if anywhere."""
+        """Where the train curve is read, in epochs trained; None where there is no cursor."""
         self.other: tuple[str, Points, Points] | None = None
         """Another run to compare with: its name, its train curve and its tests."""
 
@@ -104,7 +104,6 @@ class LossChart(Lines):
         state = self._state
         batches = state.batch.batches if state.batch else 1
         trained = state.trained
-        tests = [(float(row.epoch), row.test_loss) for row in state.rows]
         start, end = 0.0, float(state.epochs)
         if self.recent:
             train = [(number / batches, loss) for number, loss in state.recent]
@@ -117,19 +116,21 @@ class LossChart(Lines):
             train = [((i + 0.5) * trained / len(points), loss) for i, loss in enumerate(points)]
             most = max(10, round(SMOOTH_POINTS * trained / end)) if self.smooth else ROUGH_POINTS
             train = averaged(train, most)
-        cursor = nearest(train, self.cursor) if self.cursor is not None and train else None
+
+        def on_show(points: Points) -> Points:
+            return [point for point in points if start <= point[0] <= end]
+
+        changes = (change.epoch - 1 + change.batch / batches for change in state.changes)
         return Curves(
             train=train,
-            tests=[point for point in tests if start <= point[0] <= end],
-            other_train=[point for point in self.other[1] if start <= point[0] <= end] if self.other else (),
-            other_tests=[point for point in self.other[2] if start <= point[0] <= end] if self.other else (),
+            tests=on_show([(float(row.epoch), row.test_loss) for row in state.rows]),
+            other_train=on_show(self.other[1]) if self.other else (),
+            other_tests=on_show(self.other[2]) if self.other else (),
             start=start,
             end=end,
             resume_points=[resume_point for resume_point in state.resume_points if start < resume_point < end],
-            changes=[
-                place for change in state.changes if start < (place := change.epoch - 1 + change.batch / batches) < end
-            ],
-            cursor=None if cursor is None else train[cursor][0],
+            changes=[change for change in changes if start < change < end],
+            cursor=train[nearest(train, self.cursor)][0] if self.cursor is not None and train else None,
         )
 
     def _title(self) -> str:

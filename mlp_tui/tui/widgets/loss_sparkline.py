@@ -33,7 +33,7 @@ class LossSparkline(Lines):
 
 
 def draw(points: Sequence[float], width: int, height: int, glyphs: Glyphs) -> list[str]:
-    """`height` lines of `width` characters at the most; a column that is not finite stays empty."""
+    """At most `height` lines of `width` characters; a column that is not finite stays empty."""
     losses = means(points, width)
     logs = [math.log(loss) for loss in losses if math.isfinite(loss) and loss > 0]
     if not logs:

@@ -31,13 +31,13 @@ class MessageLog(Log, can_focus=False):
         if self._written < 2 * KEPT:
             self._write([self._messages[-1]])
         else:
-            self._write_anew()
+            self._rewrite()
 
     def on_resize(self) -> None:
         if self.scrollable_content_region.width != self._wrapped_to:
-            self._write_anew()
+            self._rewrite()
 
-    def _write_anew(self) -> None:
+    def _rewrite(self) -> None:
         self._wrapped_to = self.scrollable_content_region.width
         self._written = 0
         self.clear()

@@ -33,7 +33,7 @@ class Pad(Widget):
     """Ink, and the pen. A pixel takes two cells where there is room for 56x28, else half a cell's height."""
 
     class Changed(Message):
-        """There is more ink, or less."""
+        """The ink changed."""
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -98,13 +98,13 @@ class Pad(Widget):
     def on_mouse_move(self, event: MouseMove) -> None:
         if self._mouse is not None and event.button:
             self._draw_to(self._place(event))
-        else:  # a button let go outside of the terminal is not always told
-            self._let_go()
+        else:  # of a button released outside the terminal the app may not hear
+            self._release()
 
     def on_mouse_up(self, event: MouseUp) -> None:
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._mouse is not None:
             self._mouse = None
             self.release_mouse()

@@ -28,7 +28,7 @@ class Notice(Static):
 
 
 class StatusLine(Lines):
-    """One line of text in parts, each in the style of a component class; a tenth of a Static's cost."""
+    """One line of text in parts, each in the style of a component class; it costs a tenth of what a Static does."""
 
     DEFAULT_CSS = """
     StatusLine {
@@ -57,7 +57,7 @@ class StatusLine(Lines):
 
 
 class RunHeader(StatusLine):
-    """The program, the dataset, the model, the optimizer, the device; and at the right what is going on.
+    """The program, the dataset, the model, the optimizer, the device; and at the right the phase of the run.
 
     On a low screen, which has no line to spare for it, the run's notice takes the facts' place.
     """

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from mlp_tui.events import BatchFinished, Event, Predictions
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.pictures.glyphs import ASCII, UNICODE
+from mlp_tui.tui.run_state import RunState
 from mlp_tui.tui.tabs.digits import (
     PICTURE,
     DigitsTab,
@@ -230,6 +231,17 @@ async def test_nothing_is_drawn_again_when_nothing_has_changed(monkeypatch: pyte
         app.control.state.add(learnt(2.9))
         tab.show(app.control.state)
         assert drawn != []
+
+
+async def test_a_new_run_does_not_show_how_the_run_before_it_learned() -> None:
+    async with opened(list(learning())) as (pilot, tab):
+        seen = tab.detail.render_line(2).text
+        state = RunState()
+        for event in (*made_up.opening()[:-1], learnt(3)):
+            state.add(event)  # the same digits and predictions, with no past
+        tab.show(state)
+        await pilot.pause()
+        assert tab.detail.render_line(2).text != seen
 
 
 async def test_it_can_be_resized_to_any_size_and_keeps_the_chosen_digit_in_view() -> None:

@@ -1,4 +1,4 @@
-"""Drawings are scaled and centred as MNIST's digits were."""
+"""Strokes of the pad's pen are scaled and centred as MNIST's digits were."""
 
 from itertools import pairwise
 
