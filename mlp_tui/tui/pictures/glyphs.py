@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
 class Glyphs:
     """Each character under the name of its meaning."""
 
