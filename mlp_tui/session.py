@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import math
 import os
 import threading
 from collections.abc import Generator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from .config import TrainingConfig
 from .errors import UserError
 from .events import BatchFinished, EpochFinished, Event, LearningRateChanged, Past, Preparing, RunFinished, Saving
+from .runs.divergence import Divergence
 from .runs.folder import RunFolder
 from .runs.recorder import RunRecorder
 from .runs.source import EventSource
@@ -101,7 +101,7 @@ class Session(EventSource):
                 self._dataset = None
             self.config = self.next_config
         end = RunFinished("completed", 0, None, None, 0.0)
-        losses = LossWatch()
+        divergence = Divergence()
         unsaved = ""
         done_seconds = 0.0
         events = self._train()
@@ -119,8 +119,7 @@ class Session(EventSource):
                         )
                 if isinstance(event, BatchFinished):
                     end = dataclasses.replace(end, seconds=done_seconds + event.seconds)
-                    losses.add(event)
-                if message := self._divergence(event, losses, last=stop.is_set()):
+                if self._state and (message := divergence.add(event, self._state, last=stop.is_set())):
                     end = dataclasses.replace(end, reason="diverged", message=message)
                 yield self._emit(event)
                 if self._recorder and self._recorder.error != unsaved:
@@ -158,27 +157,6 @@ class Session(EventSource):
         if self.folder:
             self.folder.lock.release()
         return end
-
-    def _divergence(self, event: Event, losses: "LossWatch", last: bool) -> str:
-        """What the user should know where a loss, or a weight, is not finite any more; else nothing.
-
-        The weights are looked at after an epoch, and after the last event before a stop.
-        """
-        state = self._state
-        if state is None:
-            return ""
-        if isinstance(event, BatchFinished) and not all(map(math.isfinite, event.losses)):
-            place = next(i for i, loss in enumerate(event.losses) if not math.isfinite(loss))
-            batch = event.batch - len(event.losses) + place + 1
-            what = f"The loss became {event.losses[place]} in epoch {event.epoch}, batch {batch}"
-        elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
-            what = f"The test loss became {event.test_loss} after epoch {event.epoch}"
-        elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
-            what = f"A weight was not finite any more at {state.describe()}"
-        else:
-            return ""
-        hint = f" ({losses.rise})" if losses.rise else f" (the largest weight is {state.largest_weight():.3g})"
-        return f"{what}, at learning rate {state.learning_rate:g}{hint}: try a smaller --learning-rate."
 
     def _train(self) -> Generator[Event, None, None]:
         yield Preparing("Loading PyTorch")
@@ -233,22 +211,3 @@ class Session(EventSource):
         if new_rate:
             state.learning_rate = self.config.learning_rate
         return Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
-
-
-class LossWatch:
-    """Looks for the batch after which the loss had risen tenfold, and did not come down again."""
-
-    def __init__(self) -> None:
-        self._usual = math.inf
-        self.rise = ""
-        """Where that was, in words, or nothing."""
-
-    def add(self, event: BatchFinished) -> None:
-        """Adds the losses of an event's batches."""
-        for batch, loss in enumerate(event.losses, start=event.batch - len(event.losses) + 1):
-            if not loss > 10 * self._usual:
-                self.rise = ""
-                # A mean in which the last hundred batches or so count.
-                self._usual = loss if self._usual == math.inf else 0.99 * self._usual + 0.01 * loss
-            elif not self.rise:
-                self.rise = f"it had risen tenfold by epoch {event.epoch}, batch {batch}"

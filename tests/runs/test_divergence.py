@@ -10,8 +10,9 @@ import torch
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import BatchFinished, EpochFinished, Event, RunFinished
+from mlp_tui.runs.divergence import Divergence
 from mlp_tui.runs.folder import RunFolder
-from mlp_tui.session import LossWatch, Session
+from mlp_tui.session import Session
 
 EPOCHS = 3
 
@@ -72,18 +73,40 @@ def test_a_run_that_is_stopped_with_ruined_weights_keeps_its_good_checkpoint(ses
     assert all(value.isfinite().all() for value in saved_weights(session.folder).values())
 
 
+class Well:
+    """A state in which all weights are finite."""
+
+    begun, learning_rate = True, 0.01
+
+    def weights_are_finite(self) -> bool:
+        return True
+
+    def largest_weight(self) -> float:
+        return 3.5
+
+    def describe(self) -> str | None:
+        return None
+
+
 def test_the_message_names_the_batch_whose_loss_rose_tenfold() -> None:
-    watch = LossWatch()
     losses = [1.0] * 50 + [30.0, 50.0, 1e30, math.inf]
-    watch.add(BatchFinished(2, 54, 100, losses[-1], 1.0, 0.5, 1.0, 1.0, losses=tuple(losses)))
-    assert watch.rise == "it had risen tenfold by epoch 2, batch 51"
+    event = BatchFinished(2, 54, 100, losses[-1], 1.0, 0.5, 1.0, 1.0, losses=tuple(losses))
+    assert Divergence().add(event, Well()) == (
+        "The loss became inf in epoch 2, batch 54, at learning rate 0.01 (it had risen tenfold by epoch 2, batch 51): "
+        "try a smaller --learning-rate."
+    )
 
 
 def test_a_loss_that_comes_down_again_has_not_diverged() -> None:
-    watch = LossWatch()
+    divergence = Divergence()
     for loss in (1.0, 1.0, 20.0, 1.0):
-        watch.add(BatchFinished(1, 1, 100, loss, 1.0, 0.5, 1.0, 1.0, losses=(loss,)))
-    assert watch.rise == ""
+        assert divergence.add(BatchFinished(1, 1, 100, loss, 1.0, 0.5, 1.0, 1.0, losses=(loss,)), Well()) == ""
+    assert divergence.rise == ""
+
+
+def test_a_loss_that_is_not_finite_from_the_start_says_how_large_the_weights_are() -> None:
+    event = BatchFinished(1, 1, 100, math.nan, 1.0, 0.5, 1.0, 1.0, losses=(math.nan,))
+    assert "(the largest weight is 3.5)" in Divergence().add(event, Well())
 
 
 def test_a_last_epoch_that_is_well_is_completed(session: Session) -> None:
