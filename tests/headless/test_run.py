@@ -209,6 +209,20 @@ def test_a_signal_stops_a_run_whose_output_nobody_reads(small_mnist: Path) -> No
     assert error.startswith("mlp-tui: The run is saved. Resume it: mlp-tui --resume ")
 
 
+def test_signals_in_the_midst_of_steps_do_no_harm(small_mnist: Path) -> None:
+    arguments = command("--data-dir", small_mnist, "--epochs", 1_000_000)
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        for _ in range(500):
+            process.send_signal(signal.SIGHUP)  # it says that the terminal is gone; the run continues
+            time.sleep(0.002)
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read()
+    assert process.returncode == 143
+
+
 def waiting_in(pipe: int) -> int:
     """The bytes that nobody has read yet."""
     size = array.array("i", [0])

@@ -5,6 +5,7 @@ product, which torch does not take for float32, is faster than MKL's on processo
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,6 +16,16 @@ from torch import Tensor, nn
 
 from ..loops import Stepped
 from ..optimizer import Adam
+
+
+def signals_are_safe() -> bool:
+    """Whether a signal may come while oneDNN computes a product.
+
+    Before version 3.12 its kernels may keep their stack on the heap, and a signal's handler then overwrites what lies
+    there (https://github.com/uxlfoundation/oneDNN/issues/4845).
+    """
+    version = re.search(r"MKL-DNN v(\d+)\.(\d+)", torch.__config__.show())
+    return version is not None and tuple(map(int, version.groups())) >= (3, 12)
 
 
 def one_dnn_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -63,7 +74,9 @@ class StepsByHand:
         self._layers = layers
         self._optimizer = optimizer
         x, weight, values = torch.ones(2, 3), torch.arange(12.0).view(4, 3), torch.tensor([[0, torch.nan, 1]] * 2)
-        self._linear = choose(one_dnn_linear, F.linear, (x, weight, torch.arange(4.0)), (x.T, weight[:, :2], None))
+        self._linear = F.linear
+        if signals_are_safe():
+            self._linear = choose(one_dnn_linear, F.linear, (x, weight, torch.arange(4.0)), (x.T, weight[:, :2], None))
         self._relu_backward = choose(relu_backward, plain_relu_backward, (x, values))
         self._mean = loss_fn.reduction == "mean"
         self._smoothing = loss_fn.label_smoothing

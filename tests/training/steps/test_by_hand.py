@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from mlp_tui.training.data.batches import Batches, Digits
@@ -154,3 +155,17 @@ def test_a_function_of_torch_that_is_gone_or_another_costs_speed_alone(
     else:
         assert isinstance(steps, StepsByHand)
         assert (steps._linear is one_dnn_linear, steps._relu_backward is relu_backward).count(False) >= 1
+
+
+@pytest.mark.parametrize(
+    ("build", "safe"),
+    [("  - Intel(R) MKL-DNN v3.12.0 (Git", True), ("MKL-DNN v3.5.3", False), ("MKL-DNN v2.12", False), ("", False)],
+)
+def test_a_product_that_a_signal_would_ruin_the_heap_in_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, build: str, safe: bool
+) -> None:
+    monkeypatch.setattr(torch.__config__, "show", lambda: f"PyTorch built with:\n{build}")
+    model = MultiLayerPerceptron()
+    steps = plan(model, nn.CrossEntropyLoss(), Adam(model.parameters(), lr=1e-2))
+    assert isinstance(steps, StepsByHand)
+    assert steps._linear is F.linear or safe
