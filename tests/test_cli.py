@@ -5,10 +5,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+from typing_extensions import Doc
 
 from mlp_tui import __version__
+from mlp_tui.config import TrainingConfig
 
 from .terminal import Terminal
 
@@ -31,13 +35,17 @@ def test_version_is_printed_alone() -> None:
     assert (done.returncode, done.stdout) == (0, f"mlp-tui {__version__}\n")
 
 
-def test_help_names_every_option() -> None:
-    done = run("--help")
+def test_help_names_every_option_and_says_what_it_does() -> None:
+    done = run("--help", COLUMNS="100")
     assert done.returncode == 0
-    for option in ("--no-ui", "--json", "--epochs", "--batch-size", "--learning-rate", "--hidden-size", "--seed"):
-        assert option in done.stdout
-    for option in ("--dataset", "--data-dir", "--device", "--threads", "--test-batch-size"):
-        assert option in done.stdout
+    text = " ".join(done.stdout.replace("│", " ").split())
+    for option in ("--no-ui", "--json", "--resume RUN", "--watch RUN", "--on-hangup", "--ascii", "--version"):
+        assert option in text
+    for name, hint in get_type_hints(TrainingConfig, include_extras=True).items():
+        kind, *notes = get_args(hint)
+        words = {int: "INT", float: "FLOAT", Path: "PATH"}.get(kind) or "{" + ",".join(get_args(kind)) + "}"
+        assert f"--{name.replace('_', '-')} {words} " in text
+        assert next(note.documentation for note in notes if isinstance(note, Doc)) in text
 
 
 @pytest.mark.parametrize(
