@@ -31,7 +31,8 @@ _HOMES = {
     "Batches": "training.data.batches",
     "train": "training.loops",
     "test": "training.loops",
-    "fit": "training.fit",
+    "fit": "from_python",
+    "show": "from_python",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -1,46 +1,11 @@
-"""The command line: settings in, and the dashboard or the headless mode started with them."""
+"""The command line: what all commands have in common, and the choice of one by the first word."""
 
-import os
-import shutil
 import sys
-from contextlib import suppress
-from dataclasses import dataclass, fields
-from typing import Annotated, Literal
-
-import tyro
-from tyro.conf import arg
 
 from . import __version__
-from .config import TrainingConfig
+from .commands import names, of_name
 from .errors import UserError
-from .headless.run import run_headless
-from .runs.folder import RunFolder
-from .runs.source import EventSource
-from .runs.watch import WatchedRun
-from .session import Session
 from .streams import complain, open_streams, standard_output
-
-NARROWEST = 20
-"""Columns for the help: in fewer than eight, tyro looks for a layout for ever."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, and what."""
-
-    config: Annotated[TrainingConfig, arg(name="")]
-    no_ui: Annotated[bool, arg(help="Train without the dashboard: the notebook's lines on standard output.")] = False
-    json: Annotated[bool, arg(help="With --no-ui: one event a line, as JSON.")] = False
-    resume: Annotated[str | None, arg(help="Resume a run: its folder, its name, or latest.", metavar="RUN")] = None
-    watch: Annotated[
-        str | None, arg(help="Watch a run that another process trains, or that is over.", metavar="RUN")
-    ] = None
-    on_hangup: Annotated[
-        Literal["detach", "stop"],
-        arg(help="When the connection drops, the run trains on without the dashboard (detach), or is saved and ends."),
-    ] = "detach"
-    ascii: Annotated[bool, arg(help="Draw with ASCII characters alone.")] = False
-    version: Annotated[bool, arg(help="Print the version, and nothing else.")] = False
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,116 +19,15 @@ def run(arguments: list[str]) -> int:
     try:
         if sys.platform == "win32":
             raise UserError("It runs on Linux and macOS, and on Windows under WSL: install and start it there.")
-        with standard_output():
-            options = parse(arguments)
-            if options.version:
+        if "--version" in arguments:
+            with standard_output():
                 print(f"mlp-tui {__version__}")
-                return 0
-        source = choose_source(options, arguments)
+            return 0
+        if arguments and arguments[0] in names():
+            return of_name(arguments[0]).run(arguments[1:])
+        return of_name("train").run(arguments)
     except UserError as error:
         complain(str(error))
         return 2
-    if isinstance(source, Session) and source.folder_to_resume:
-        try:
-            source.folder_to_resume.lock.take_over()
-        except UserError as error:
-            complain(str(error))
-            return 1
-        except KeyboardInterrupt:
-            return 130
-    if options.no_ui:
-        return run_headless(source, options.json, options.on_hangup, options.ascii)
-    return run_dashboard(source, options)
-
-
-def choose_source(options: Options, arguments: list[str]) -> EventSource:
-    """The run that the options ask for. Raises UserError where they do not go together, or there is no such run."""
-    if options.json and not options.no_ui:
-        raise UserError("--json is for the headless mode: add --no-ui.")
-    if not options.no_ui and not has_terminal():
-        raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
-    if options.watch is not None and (options.no_ui or options.resume is not None):
-        raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
-    if options.watch is not None:
-        return WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
-    if options.resume is not None:
-        folder = RunFolder.find(options.config.runs_dir, options.resume)
-        return Session(parse_resumed(arguments, folder).config, folder)
-    return Session(options.config)
-
-
-def run_dashboard(source: EventSource, options: Options) -> int:
-    """Shows the dashboard until it is left, says what became of the run, and returns the exit code."""
-    with suppress(OSError):
-        # The terminal knows its size, also after it was resized; these may say anything, a billion columns too.
-        if os.get_terminal_size(sys.stdout.fileno()).columns:
-            os.environ.pop("COLUMNS", None)
-            os.environ.pop("LINES", None)
-    from .tui.app import TrainingApp
-
-    app = TrainingApp(source, options.on_hangup, options.ascii)
-    app.run()
-    worker, leaving = app.control.worker, app.leaving
-    while source.unsaved and not leaving.forced and not worker.join(0.1):
-        pass  # the run is still being saved, however the app came to its end
-    code = app.return_code or 0
-    for line in app.summary_lines() if not leaving.detached else ():  # a run that trains on has not come to an end
-        print(line)
-    if leaving.detached and source.unfinished:
-        pid = source.unfinished.resume_detached()
-        print(f"Return to it:  mlp-tui --resume {source.unfinished.path}")
-        print(f"Watch it:      mlp-tui --watch {source.unfinished.path}")
-        print(f"Stop it:       kill {pid}")
-    elif leaving.detached:
-        complain("The run could not be saved, so it does not train on.")
-        code = 1
-    elif source.unfinished:
-        print(f"The run is saved. Resume it: mlp-tui --resume {source.unfinished.path}")
-    if not worker.join(0):
-        # The thread is stuck in a call that cannot be broken off: leave without it.
-        sys.stdout.flush()
-        os._exit(code)
-    return code
-
-
-def parse(arguments: list[str], default: Options | None = None) -> Options:
-    """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
-    if shutil.get_terminal_size().columns < NARROWEST:
-        os.environ["COLUMNS"] = str(NARROWEST)
-    options: Options = tyro.cli(  # type: ignore[assignment]
-        Options,
-        prog="mlp-tui",
-        description="Train a multi-layer perceptron on MNIST and watch it learn, in a terminal.",
-        args=arguments,
-        default=default,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
-    return options
-
-
-def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
-    """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
-    own = TrainingConfig.from_dict(folder.read_config())
-    resumed = parse(arguments, Options(own))
-    may_change = {"runs_dir", "checkpoint_seconds", "threads"}
-    if own.schedule == "constant":  # a cycle ends where it was planned to
-        may_change.add("epochs")
-    if folder.diverged():
-        may_change.add("learning_rate")
-    for setting in fields(own):
-        value, was = getattr(resumed.config, setting.name), getattr(own, setting.name)
-        if value != was and setting.name not in may_change:
-            option = setting.name.replace("_", "-")
-            why = "a run that is resumed can be given more --epochs, and nothing else"
-            if setting.name == "epochs":
-                why = "the cycle of its learning rate ends there"
-            raise UserError(f"--{option} is {was} in the run {folder.name} and stays so: {why}.")
-    return resumed
-
-
-def has_terminal() -> bool:
-    """Whether a dashboard can be shown: three terminals that can do more than a typewriter, or Textual's web driver."""
-    if os.environ.get("TEXTUAL_DRIVER"):
-        return True
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    return os.environ.get("TERM", "dumb") != "dumb" and all(stream and stream.isatty() for stream in streams)
+    except KeyboardInterrupt:
+        return 130

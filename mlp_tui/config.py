@@ -25,11 +25,12 @@ def default_data_dir() -> Path:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The numbers that a setting may take, both ends included unless `above` is set."""
+    """The numbers that a setting may take, both ends included; `above` and `below` are not."""
 
     least: float = -math.inf
     most: float = math.inf
     above: float = -math.inf
+    below: float = math.inf
 
     def complaint(self, value: float) -> str | None:
         """What is wrong with `value`, as the end of a sentence, or None."""
@@ -39,6 +40,8 @@ class Bounds:
             return f"must be more than {self.above:g}, not {value}"
         if value < self.least:
             return f"must be at least {self.least:g}, not {value}"
+        if value >= self.below:
+            return f"must be less than {self.below:g}, not {value}"
         if value > self.most:
             return f"must be at most {self.most:,}, not {value}"
         return None
@@ -58,7 +61,7 @@ class TrainingConfig:
     epochs: Annotated[int, COUNT, Doc("How many times to go through all the training images.")] = 5
     batch_size: Annotated[int, COUNT, Doc("Training images in a batch: one step each.")] = 64
     test_batch_size: Annotated[int, COUNT, Doc("Test images in a batch; changes speed alone.")] = 1000
-    learning_rate: Annotated[float, Bounds(above=0), Doc("Adam's learning rate: the step's size.")] = 0.01
+    learning_rate: Annotated[float, Bounds(above=0), Doc("The learning rate: the step's size.")] = 0.01
     schedule: Annotated[
         Literal["constant", "one-cycle"],
         Doc(
@@ -66,22 +69,53 @@ class TrainingConfig:
             "one-cycle: it rises to half of what is set, then falls to nothing."
         ),
     ] = "constant"
-    hidden_size: Annotated[int, COUNT, Doc("Units in the hidden layer.")] = 100
+    hidden_sizes: Annotated[
+        tuple[int, ...], COUNT, Doc("Units in each hidden layer, as many layers as numbers; none: logistic regression.")
+    ] = (100,)
+    activation: Annotated[Literal["relu", "tanh", "gelu"], Doc("What follows each hidden layer.")] = "relu"
+    dropout: Annotated[
+        float, Bounds(least=0, below=1), Doc("The share of each hidden layer's units that a training step leaves out.")
+    ] = 0.0
+    optimizer: Annotated[Literal["adam", "adamw", "sgd"], Doc("How a step follows from the gradients.")] = "adam"
+    momentum: Annotated[
+        float, Bounds(least=0, below=1), Doc("The share of the step before in each step; of sgd alone.")
+    ] = 0.0
+    weight_decay: Annotated[float, Bounds(least=0), Doc("How strongly weights are drawn towards zero.")] = 0.0
+    label_smoothing: Annotated[
+        float, Bounds(least=0, below=1), Doc("The share of a label's probability that is spread over all classes.")
+    ] = 0.0
     seed: Annotated[
         int,
         Bounds(least=0, most=2**63 - 1),
         Doc("Starts the random numbers: same seed, same run."),
     ] = 0
-    dataset: Annotated[
-        Literal["auto", "mnist", "synthetic"],
+    model: Annotated[
+        str,
         Doc(
-            "The digits to learn. auto: MNIST, downloaded where it is missing, or else the built-in digits; "
-            "mnist: MNIST or nothing; synthetic: the built-in digits, drawn by the program."
+            "A network of your own in place of the layers above: net.py:Net or package.module:Net, "
+            "a torch.nn.Module or a function that makes one."
+        ),
+    ] = ""
+    dataset: Annotated[
+        str,
+        Doc(
+            "What to learn from. auto: MNIST, downloaded where it is missing, or else the built-in digits; "
+            "mnist: MNIST or nothing; synthetic: the built-in digits, drawn by the program; fashion-mnist, kmnist, "
+            "qmnist, emnist-digits, emnist-letters, emnist-balanced, usps, cifar10, cifar100 or svhn, by torchvision. "
+            "Your own: a folder of pictures with one folder a class, a file.npz, a file.csv, or file.py:function."
         ),
     ] = "auto"
-    data_dir: Annotated[Path, Doc("Where MNIST is, or is put. MLP_TUI_DATA_DIR sets the default.")] = field(
-        default_factory=default_data_dir
-    )
+    image_size: Annotated[
+        int, Bounds(least=0, most=4096), Doc("Pixels along each side of a folder's pictures. 0: as they are.")
+    ] = 0
+    validation: Annotated[
+        float,
+        Bounds(least=0, below=1),
+        Doc("The share of the training set that is split off to choose the best epoch by; the test comes at the end."),
+    ] = 0.0
+    data_dir: Annotated[
+        Path, Doc("Where MNIST and torchvision's data sets are, or are put. MLP_TUI_DATA_DIR sets the default.")
+    ] = field(default_factory=default_data_dir)
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"],
         Doc("What computes. auto: CUDA where there is a GPU for it, else the CPU."),
@@ -100,24 +134,38 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name, (kind, bounds) in KINDS.items():
             value = getattr(self, name)
-            if complaint := wrong_kind(kind, value) or (bounds and bounds.complaint(value)):
+            numbers = value if isinstance(value, tuple) else (value,)
+            complaints = [wrong_kind(kind, value) or (bounds and bounds.complaint(each)) for each in numbers]
+            if complaint := next(filter(None, complaints), None):
                 raise UserError(f"--{name.replace('_', '-')} {complaint}.")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainingConfig":
         """The settings that `as_dict` wrote; the default where one is missing. Raises UserError."""
         known = {name: values[name] for name in KINDS if name in values}
+        if "hidden_size" in values:  # as it was called while there was one layer
+            known["hidden_sizes"] = [values["hidden_size"]]
         for name, value in known.items():
             kind = KINDS[name][0]
             if kind is Path and isinstance(value, str):
                 known[name] = Path(value)
+            elif get_origin(kind) is tuple and isinstance(value, list):
+                known[name] = tuple(value)
             elif kind is float and type(value) is int:  # JSON has one kind of number
                 known[name] = float(str(value))  # infinite where it is too large, which `float(value)` refuses
         return dataclasses.replace(cls(), **known)
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(self).items()}
+        values = dataclasses.asdict(self).items()
+        return {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values}
+
+
+def as_text(value: object) -> str:
+    """A value as one would type it."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return str(value).removesuffix(".0")
 
 
 def wrong_kind(kind: Any, value: object) -> str | None:
@@ -125,7 +173,11 @@ def wrong_kind(kind: Any, value: object) -> str | None:
     if get_origin(kind) is Literal:
         words = get_args(kind)
         return None if value in words else f"must be one of {', '.join(words)}, not {value!r:.40}"
-    what = {int: "a whole number", float: "a number", Path: "the name of a folder"}[kind]
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        complaints = [wrong_kind(item, each) for each in value] if isinstance(value, tuple) else ["must be a list"]
+        return next(filter(None, complaints), None)
+    what = {int: "a whole number", float: "a number", str: "a text", Path: "the name of a folder"}[kind]
     fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
     if isinstance(value, Path):
         try:

@@ -28,7 +28,11 @@ class Preparing:
 
 @dataclass(frozen=True)
 class RunStarted:
-    """The run's settings and sizes. `parameters` counts the weights and biases; `notice` is for the user."""
+    """The run's settings and sizes. `parameters` counts the weights and biases; `notice` is for the user.
+
+    `classes` are the classes' names, by their labels. `shape` is an example's: (channels, height, width), or (columns,)
+    of a table, whose `columns` have names. `model` says what is trained in a few words, `steps` how a step is taken.
+    """
 
     run: str
     config: dict[str, Any]
@@ -39,15 +43,24 @@ class RunStarted:
     parameters: int
     notice: str = ""
     resumed_from: str | None = None
+    classes: tuple[str, ...] = tuple("0123456789")
+    shape: tuple[int, ...] = (1, 28, 28)
+    columns: tuple[str, ...] = ()
+    model: str = ""
+    steps: str = ""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The test examples on show: their numbers, labels and pixels (28x28 bytes each, row by row, raw 0-255)."""
+    """The test examples on show: their numbers, their labels, and what they are.
+
+    Of images `pixels`, raw 0-255, row by row, the channels of a pixel side by side; of a table `values`, a row each.
+    """
 
     indices: tuple[int, ...]
     labels: tuple[int, ...]
     pixels: tuple[bytes, ...]
+    values: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,10 @@ class BatchFinished:
 
 @dataclass(frozen=True)
 class EpochFinished:
-    """An epoch of training and its test. Losses are means over batches, accuracies fractions."""
+    """An epoch of training and its test. Losses are means over batches, accuracies fractions.
+
+    Where examples were split off for validation, `test_loss` and `test_accuracy` are theirs, and `split` says so.
+    """
 
     epoch: int
     epochs: int
@@ -83,11 +99,12 @@ class EpochFinished:
     test_accuracy: float
     train_seconds: float
     test_seconds: float
+    split: Literal["test", "validation"] = "test"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model makes of the examples of `Preview`: the likeliest digit and ten probabilities each."""
+    """What the model makes of the examples of `Preview`: the likeliest class and all classes' probabilities, each."""
 
     predictions: tuple[int, ...]
     probabilities: tuple[tuple[float, ...], ...]
@@ -95,18 +112,19 @@ class Predictions:
 
 @dataclass(frozen=True)
 class DigitImages:
-    """The numbers and pixels of test digits that an event after this one names; a run emits each once."""
+    """Test examples that a later event names: their numbers, and what they are, as in `Preview`. Each comes once."""
 
     indices: tuple[int, ...]
     pixels: tuple[bytes, ...]
+    values: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Mistakes:
     """What the test after an epoch got wrong.
 
-    `confusion[label][prediction]` counts all test digits. Of each wrong pair, up to ten digits are named, the
-    most confidently wrong first: number, label, prediction, and the probability that the prediction was given.
+    `confusion[label][prediction]` counts all test examples. Of each wrong pair, up to ten are named, the most
+    confidently wrong first: number, label, prediction, and the probability that the prediction was given.
     """
 
     epoch: int
@@ -119,11 +137,13 @@ class Mistakes:
 
 @dataclass(frozen=True)
 class Weights:
-    """The hidden units, as they are after `batch` of `epoch` (both from 1).
+    """The units of the first layer whose inputs are pixels, as they are after `batch` of `epoch` (both from 1).
 
-    `incoming`: 784 bytes for each unit, row by row: a byte less 128, by `scale`, is the weight of a pixel.
-    `outgoing`: ten weights for each unit, one a digit. `activity`: the share of 1,000 test digits that switch the
-    unit on; a unit at 0 is dead.
+    They are hidden units, or a convolution's kernels; `layer` is the layer's name, empty where there is none.
+    `incoming`: for each unit a byte a pixel of `shape` (height, width), row by row: a byte less 128, by `scale`, is the
+    weight of a pixel, the mean over its channels. `outgoing`: for each unit a weight for each class, or nothing where
+    another layer comes before the classes. `activity`: the share of 1,000 test examples that switch the unit on; a
+    unit at 0 is dead.
     """
 
     epoch: int
@@ -132,15 +152,17 @@ class Weights:
     incoming: tuple[bytes, ...]
     outgoing: tuple[tuple[float, ...], ...]
     activity: tuple[float, ...]
+    shape: tuple[int, ...] = (28, 28)
+    layer: str = "hidden"
 
 
 @dataclass(frozen=True)
 class StepTaken:
     """The details of one step of training: the six steps of the loop as they happened to `batch` of `epoch`.
 
-    `labels`, `pixels` and `logits` (ten each) are the batch's; `loss` is its loss before the step, `loss_after`
-    after it. For each of `parameters` (names as in the state dict): the norms of its gradient, of its update and
-    of its values before the step.
+    `labels`, `logits` (one a class, each) and `pixels` or `values` (as in `Preview`) are the batch's; `loss` is its
+    loss before the step, `loss_after` after it, both without dropout. For each of `parameters` (names as in the state
+    dict): the norms of its gradient, of its update and of its values before the step.
     """
 
     epoch: int
@@ -155,6 +177,7 @@ class StepTaken:
     gradient_norms: tuple[float, ...]
     update_norms: tuple[float, ...]
     weight_norms: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)

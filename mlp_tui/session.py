@@ -4,11 +4,12 @@ import dataclasses
 import logging
 import os
 import threading
+import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
 from .config import TrainingConfig
-from .errors import UserError
+from .errors import UserError, place_in, said
 from .events import BatchFinished, EpochFinished, Event, LearningRateChanged, Past, Preparing, RunFinished, Saving
 from .runs.divergence import Divergence
 from .runs.folder import RunFolder
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .training.state import TrainingState
 
 log = logging.getLogger(__name__)
+
+DATA_SETTINGS = ("dataset", "data_dir", "seed", "image_size", "validation")
+"""The settings that a data set is loaded by."""
 
 
 class Sink(Protocol):
@@ -72,7 +76,7 @@ class Session(EventSource):
             return None
         from .training.questions import weights
 
-        return weights(self._state, self._dataset.test)
+        return weights(self._state, self._dataset)
 
     def change_learning_rate(self, direction: int) -> Event | None:
         if self._state is None or self._recorder is None:
@@ -97,7 +101,7 @@ class Session(EventSource):
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events, as EventSource says. Everything is in the run's folder before the last event comes."""
         if self.folder_to_resume is None:
-            if (self.next_config.dataset, self.next_config.data_dir) != (self.config.dataset, self.config.data_dir):
+            if any(getattr(self.next_config, name) != getattr(self.config, name) for name in DATA_SETTINGS):
                 self._dataset = None
             self.config = self.next_config
         end = RunFinished("completed", 0, None, None, 0.0)
@@ -110,13 +114,11 @@ class Session(EventSource):
                 for each in event.events if isinstance(event, Past) else (event,):
                     if isinstance(each, EpochFinished):
                         done_seconds += each.train_seconds + each.test_seconds
-                        end = dataclasses.replace(
-                            end,
-                            epochs=each.epoch,
-                            test_loss=each.test_loss,
-                            test_accuracy=each.test_accuracy,
-                            seconds=done_seconds,
-                        )
+                        end = dataclasses.replace(end, epochs=each.epoch, seconds=done_seconds)
+                        if each.split == "test":
+                            end = dataclasses.replace(end, test_loss=each.test_loss, test_accuracy=each.test_accuracy)
+                        elif self._state and (tested := self._state.tested):
+                            end = dataclasses.replace(end, test_loss=tested.loss, test_accuracy=tested.accuracy)
                 if isinstance(event, BatchFinished):
                     end = dataclasses.replace(end, seconds=done_seconds + event.seconds)
                 if self._state and (message := divergence.add(event, self._state, last=stop.is_set())):
@@ -132,9 +134,13 @@ class Session(EventSource):
                     break
         except UserError as error:
             end = dataclasses.replace(end, reason="failed", message=str(error))
-        except Exception as error:
-            log.exception("The training failed")
-            message = f"The training failed: {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # the user's own model or data set may do anything
+            theirs = place_in(error) if self.config.model or ".py:" in self.config.dataset else ""
+            if not theirs:
+                log.exception("The training failed")
+            elif self.folder:
+                self.folder.note(traceback.format_exc())
+            message = f"The training failed{theirs and f' at {theirs}'}: {said(error)}"
             end = dataclasses.replace(end, reason="failed", message=message)
         finally:
             events.close()
@@ -167,15 +173,21 @@ class Session(EventSource):
                 f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
             ) from error
         from .training import checkpoint
-        from .training.data.load import load_dataset
+        from .training.data.load import load_for
         from .training.fit import fit
         from .training.state import TrainingState
+        from .training.user_model import as_absolute, copies
 
         if self._dataset is None:
-            self._dataset = yield from load_dataset(self.config.dataset, self.config.data_dir)
+            self._dataset = yield from load_for(self.config)
         self._state = state = TrainingState(self.config, self._dataset)
         # What `auto` and a relative path stand for may be something else when the run is resumed.
-        config = dataclasses.replace(self.config, dataset=self._dataset.name, data_dir=self.config.data_dir.absolute())
+        config = dataclasses.replace(
+            self.config,
+            dataset=self._dataset.source or self._dataset.name,
+            data_dir=self.config.data_dir.absolute(),
+            model=as_absolute(self.config.model),
+        )
         try:
             if self.folder_to_resume is None:
                 self.folder = folder = RunFolder.create(self.config.runs_dir, self._dataset.name, config.as_dict())
@@ -184,6 +196,7 @@ class Session(EventSource):
                 folder.lock.acquire()
                 yield self._restore(state, folder)
                 folder.write_config(config.as_dict())
+            folder.write_texts(copies(state.sources))
         except OSError as error:
             where = error.filename if self.folder_to_resume else self.config.runs_dir
             raise UserError(

@@ -1,5 +1,6 @@
 """The standard streams: opened where they are closed, and written to without waiting for a reader that is gone."""
 
+import io
 import os
 import select
 import sys
@@ -26,13 +27,24 @@ def open_streams() -> None:
         raise SystemExit(2)
 
 
+def has_terminal() -> bool:
+    """Whether a dashboard can be shown: three terminals that can do more than a typewriter, or Textual's web driver."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM", "dumb") != "dumb" and all(stream and stream.isatty() for stream in streams)
+
+
 def complain(sentence: str, patience: float = float("inf")) -> None:
     """Says one sentence on standard error, in the program's name; for `patience` seconds at most it waits to."""
     deadline = time.monotonic() + patience
-    # One line it is, whatever names and messages are in it.
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in sentence)
     with suppress(OSError):  # a terminal that is gone, say
-        write_line(sys.stderr, f"mlp-tui: {line}", lambda: time.monotonic() > deadline)
+        write_line(sys.stderr, f"mlp-tui: {on_one_line(sentence)}", lambda: time.monotonic() > deadline)
+
+
+def on_one_line(text: str) -> str:
+    """The text with what is not printable in it escaped: one line it is, whatever names and messages are in it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def write_line(stream: TextIO, line: str, give_up: Callable[[], bool] = lambda: False) -> None:
@@ -65,7 +77,12 @@ def discard(stream: TextIO) -> None:
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Ends the program with a sentence where what is printed cannot be written. Raises SystemExit."""
+    """Ends the program with a sentence where what is printed cannot be written. Raises SystemExit.
+
+    Characters that its encoding does not have are escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             yield

@@ -41,7 +41,9 @@ def predictions(wrong: int) -> Predictions:
 
 def run_started(epochs: int = 5, notice: str = "") -> RunStarted:
     config = TrainingConfig(epochs=epochs).as_dict()
-    return RunStarted("mnist-20260101-120000", config, "cpu (1 thread)", "mnist", 60000, 10000, 79510, notice)
+    return RunStarted(
+        "mnist-20260101-120000", config, "cpu (1 thread)", "mnist", 60000, 10000, 79510, notice, model="784-100-10 ReLU"
+    )
 
 
 def preview() -> Preview:

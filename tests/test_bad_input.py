@@ -71,7 +71,7 @@ def assert_one_sentence(done: "subprocess.CompletedProcess[str]", *parts: str) -
 
 
 @pytest.mark.parametrize("value", [10**30, 10**20, 10**19, 0, -1])
-@pytest.mark.parametrize("option", ["batch-size", "test-batch-size", "epochs", "hidden-size", "threads"])
+@pytest.mark.parametrize("option", ["batch-size", "test-batch-size", "epochs", "hidden-sizes", "threads"])
 def test_a_count_that_no_machine_can_take_is_refused(program: OneProcess, option: str, value: int) -> None:
     if (option, value) == ("threads", 0):
         return  # it stands for a rule
@@ -81,8 +81,8 @@ def test_a_count_that_no_machine_can_take_is_refused(program: OneProcess, option
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--hidden-size", 10**9],
-        ["--hidden-size", 2**31 - 1],
+        ["--hidden-sizes", 10**9],
+        ["--hidden-sizes", 2**31 - 1],
         ["--threads", 10**9],
         ["--threads", 10_000],
     ],
@@ -107,7 +107,7 @@ def test_a_number_that_is_none_to_train_with_is_refused(program: OneProcess, opt
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "", "1.5", "many", "1" + "0" * 5000])
-@pytest.mark.parametrize("option", ["batch-size", "epochs", "hidden-size", "threads", "seed"])
+@pytest.mark.parametrize("option", ["batch-size", "epochs", "hidden-sizes", "threads", "seed"])
 def test_a_word_that_is_no_whole_number_is_wrong_usage(program: OneProcess, option: str, value: str) -> None:
     done = program.run("--no-ui", f"--{option}", value)
     assert (done.returncode, done.stdout) == (2, "")
@@ -309,12 +309,17 @@ def test_a_run_that_has_its_epochs_is_left_as_it_is(program: OneProcess, run: Pa
 NO_NUMBERS: list[object] = [None, "x", [], {}, True, -1, 10**400]
 NO_COUNTS: list[object] = [*NO_NUMBERS, 1.5, 10**30]
 NO_WORDS: list[object] = [None, "x", [], {}, True, 1.5]
+NO_SHARES: list[object] = [*NO_NUMBERS, 1]
+NO_TEXTS: list[object] = [None, [], {}, True, 1.5]
 NO_NAMES: list[object] = [None, [], {}, True, 1, "\0", "\ud800"]
 
 SETTINGS: dict[str, list[object]] = {
-    **dict.fromkeys(("epochs", "batch_size", "test_batch_size", "hidden_size", "seed", "threads"), NO_COUNTS),
-    **dict.fromkeys(("learning_rate", "checkpoint_seconds"), NO_NUMBERS),
-    **dict.fromkeys(("schedule", "dataset", "device"), NO_WORDS),
+    **dict.fromkeys(("epochs", "batch_size", "test_batch_size", "seed", "threads", "image_size"), NO_COUNTS),
+    "hidden_sizes": [None, "x", {}, True, 3, ["x"], [0], [-1], [1.5], [True], [[1]], [10**30]],
+    **dict.fromkeys(("learning_rate", "checkpoint_seconds", "weight_decay"), NO_NUMBERS),
+    **dict.fromkeys(("dropout", "momentum", "label_smoothing", "validation"), NO_SHARES),
+    **dict.fromkeys(("schedule", "device", "activation", "optimizer"), NO_WORDS),
+    **dict.fromkeys(("dataset", "model"), NO_TEXTS),
     **dict.fromkeys(("data_dir", "runs_dir"), NO_NAMES),
 }
 

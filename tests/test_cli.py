@@ -43,7 +43,9 @@ def test_help_names_every_option_and_says_what_it_does() -> None:
         assert option in text
     for name, hint in get_type_hints(TrainingConfig, include_extras=True).items():
         kind, *notes = get_args(hint)
-        words = {int: "INT", float: "FLOAT", Path: "PATH"}.get(kind) or "{" + ",".join(get_args(kind)) + "}"
+        words = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH", tuple[int, ...]: "[INT [INT ...]]"}.get(
+            kind
+        ) or "{" + ",".join(get_args(kind)) + "}"
         assert f"--{name.replace('_', '-')} {words} " in text
         assert next(note.documentation for note in notes if isinstance(note, Doc)) in text
 
@@ -60,7 +62,7 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], compl
     assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
 
 
-@pytest.mark.parametrize("arguments", [["--epoch", "3"], ["--epochs", "many"], ["--dataset", "cifar"], ["run"]])
+@pytest.mark.parametrize("arguments", [["--epoch", "3"], ["--epochs", "many"], ["--schedule", "cosine"], ["run"]])
 def test_an_option_that_does_not_exist_is_exit_code_2(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -85,3 +87,15 @@ def test_a_terminal_that_cannot_hold_the_dashboard_is_told_so(terminal: Callable
     screen.wait_for("--no-ui for plain lines")
     assert screen.wait() == 2
     assert b"\x1b" not in screen.output
+
+
+def test_help_names_the_commands_and_each_has_its_own() -> None:
+    done = run("--help")
+    for name in ("train", "predict", "export", "compare", "check"):
+        assert f"  {name} " in done.stdout
+        own = run(name, "--help")
+        assert own.returncode == 0 and own.stdout.startswith(f"usage: mlp-tui{'' if name == 'train' else ' ' + name}")
+
+
+def test_the_command_train_may_be_left_out() -> None:
+    assert run("train", "--epochs", "0").stderr == run("--epochs", "0").stderr != ""

@@ -11,7 +11,7 @@ from mlp_tui.errors import UserError
 def test_the_defaults_are_the_notebooks() -> None:
     config = TrainingConfig()
     assert (config.epochs, config.batch_size, config.test_batch_size) == (5, 64, 1000)
-    assert (config.learning_rate, config.hidden_size) == (0.01, 100)
+    assert (config.learning_rate, config.hidden_sizes) == (0.01, (100,))
 
 
 @pytest.mark.parametrize(

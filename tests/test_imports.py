@@ -34,11 +34,17 @@ BASE = "config.py"
 STATE = "tui/run_state.py"
 
 ROOMS = (
+    Room(("cli.py", "__main__.py"), "the command line", (BASE, "commands/")),
     Room(
-        ("cli.py", "__main__.py"),
-        "the command line",
+        ("commands/",),
+        "what the command line does, a command a file",
+        (BASE, "session.py", "runs/", "headless/", "tui/", "training/"),
+        ("tyro", "torch"),
+    ),
+    Room(
+        ("from_python.py",),
+        "what a script calls: `show` and `fit`",
         (BASE, "session.py", "runs/", "headless/", "tui/"),
-        ("tyro",),
     ),
     Room(
         ("tui/",),
@@ -55,7 +61,7 @@ ROOMS = (
     Room(
         ("tui/screens/",),
         "dialogs, one a file",
-        (BASE, "runs/", "tui/widgets/", STATE, "tui/pictures/"),
+        (BASE, "runs/", "headless/", "tui/widgets/", STATE, "tui/pictures/"),
         ("textual", "rich", "typing_extensions"),
     ),
     Room(
@@ -78,7 +84,7 @@ ROOMS = (
         ("training/",),
         "all that computes, with `data/` and `steps/` in it",
         (BASE,),
-        ("torch", "torchvision", "numpy", "psutil"),
+        ("torch", "torchvision", "numpy", "PIL", "psutil"),
     ),
     Room(
         (BASE, "errors.py", "events.py", "files.py", "streams.py", "__init__.py"),
@@ -157,6 +163,11 @@ def modules_after(statement: str) -> set[str]:
         ("import mlp_tui", {"torch", "torchvision", "textual", "tyro", "rich"}),
         ("import mlp_tui; mlp_tui.TrainingConfig", {"torch", "torchvision", "textual", "tyro", "rich"}),
         ("import mlp_tui.cli, mlp_tui.session, mlp_tui.headless.run", {"torch", "torchvision", "textual"}),
+        (
+            "from mlp_tui.commands import names, of_name; [of_name(name) for name in names()]",
+            {"torch", "torchvision", "textual", "PIL", "onnx"},
+        ),
+        ("from mlp_tui import show, fit", {"torch", "torchvision", "textual"}),
         ("import mlp_tui.tui.app", {"torch", "torchvision"}),
         (
             "import mlp_tui.training.fit, mlp_tui.training.data.load, mlp_tui.training.data.strokes",

@@ -39,7 +39,10 @@ def test_a_run_tells_its_events_in_order_and_its_result(small_mnist: Path) -> No
     assert last.test_accuracy > 0.9
 
 
-def test_the_same_seed_gives_the_same_run_and_so_does_a_second_start(small_mnist: Path) -> None:
+def test_the_same_seed_gives_the_same_run_and_so_does_a_second_start(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlp_tui.training.fit.EVENT_SECONDS", 0.0)  # an event for each batch
     session = Session(TrainingConfig(epochs=1, data_dir=small_mnist, seed=3))
     again = Session(TrainingConfig(epochs=1, data_dir=small_mnist, seed=3))
     other = Session(TrainingConfig(epochs=1, data_dir=small_mnist, seed=4))
@@ -90,7 +93,7 @@ def test_what_nobody_foresaw_ends_the_run_and_is_logged(
     def broken(*_: object) -> None:
         raise RuntimeError("the disk is on fire")
 
-    monkeypatch.setattr("mlp_tui.training.state.MultiLayerPerceptron", broken)
+    monkeypatch.setattr("mlp_tui.training.state.make_model", broken)
     end = finished(list(Session(TrainingConfig(data_dir=small_mnist)).events(threading.Event())))
     assert (end.reason, end.message) == ("failed", "The training failed: RuntimeError: the disk is on fire")
     assert "Traceback" in caplog.text

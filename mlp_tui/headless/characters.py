@@ -1,4 +1,4 @@
-"""Gray pictures in characters."""
+"""Pictures in characters, in shades of gray or without any."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 from ..events import SIDE as SIDE
 
+PictureShape = tuple[int, int, int]
+"""The size of a picture: height, width, and channels, which stand side by side for each pixel."""
+
+DIGIT: PictureShape = (SIDE, SIDE, 1)
+
 RAMP = " .:-=+*#%@"
 """Characters from black to white, for screens that know no others."""
 
@@ -20,26 +25,39 @@ INK = 0.4
 """How bright a pixel is, as a share of the brightest, to count as ink where there are no shades."""
 
 
-def resized(images: Sequence[bytes], width: int, height: int, zero: int = 0) -> "NDArray[np.float32]":
-    """Images of 28x28 bytes each in shape (images, height, width): means of the pixels covered, less `zero`.
+def resized(
+    images: Sequence[bytes], width: int, height: int, zero: int = 0, shape: PictureShape = DIGIT
+) -> "NDArray[np.float32]":
+    """Images in shape (images, channels, height, width): means of the pixels covered, less `zero`.
 
-    The sums are of whole numbers small enough to be exact, so a picture is the same on every machine.
+    The sums are of whole numbers small enough to be exact up to 256x256 pixels, so that a picture is the same on
+    every machine.
     """
     import numpy as np
 
-    pixels = np.frombuffer(b"".join(images), np.uint8).reshape(-1, SIDE, SIDE).astype(np.float32) - zero
-    means: NDArray[np.float32] = _covered(height) @ pixels @ _covered(width).T / np.float32(SIDE * SIDE)
+    rows, columns, channels = shape
+    raw = np.frombuffer(b"".join(images), np.uint8).reshape(-1, rows, columns, channels)
+    pixels = raw.transpose(0, 3, 1, 2).astype(np.float32) - zero
+    covered = _covered(height, rows) @ pixels @ _covered(width, columns).T
+    means: NDArray[np.float32] = covered / np.float32(rows * columns)
     return means
 
 
 @cache
-def _covered(cells: int) -> "NDArray[np.float32]":
-    """How much of each of `cells` equal parts of a side each pixel covers, in whole numbers: 28 to a cell."""
+def _covered(cells: int, side: int) -> "NDArray[np.float32]":
+    """How much of each of `cells` equal parts of a side each pixel covers, in whole numbers: `side` to a cell."""
     import numpy as np
 
-    pixels, parts = np.arange(SIDE), np.arange(cells)[:, None]
-    ends, starts = np.minimum((pixels + 1) * cells, (parts + 1) * SIDE), np.maximum(pixels * cells, parts * SIDE)
+    pixels, parts = np.arange(side), np.arange(cells)[:, None]
+    ends, starts = np.minimum((pixels + 1) * cells, (parts + 1) * side), np.maximum(pixels * cells, parts * side)
     return (ends - starts).clip(0).astype(np.float32)
+
+
+def within(width: int, height: int, shape: tuple[int, ...]) -> tuple[int, int]:
+    """The cells, at most so many, in which a picture keeps its proportions: a cell is twice as high as wide."""
+    rows, columns = shape[:2]
+    scale = min(width / (2 * columns), height / rows)
+    return max(1, round(2 * columns * scale)), max(1, round(rows * scale))
 
 
 def quarters(values: "NDArray[np.float32]") -> "NDArray[np.float32]":
@@ -56,17 +74,17 @@ def lit(above: "NDArray[np.bool_]") -> "NDArray[np.int64]":
     return np.tensordot(np.array([1, 2, 4, 8]), above, 1)
 
 
-def in_ramp(pixels: bytes, width: int, height: int) -> list[str]:
+def in_ramp(pixels: bytes, width: int, height: int, shape: PictureShape = DIGIT) -> list[str]:
     """An image as `height` lines of `width` ASCII characters, denser ones for brighter pixels."""
-    values = resized([pixels], width, height)[0].round()
+    values = resized([pixels], width, height, shape=shape)[0].mean(0).round()
     # A thin line fills little of a cell: scaled to the brightest, it still gets the densest character.
     places = (values * (len(RAMP) - 1) // max(1, values.max())).astype(int)
     return ["".join(RAMP[place] for place in row) for row in places.tolist()]
 
 
-def in_quadrants(pixels: bytes, width: int, height: int) -> list[str]:
+def in_quadrants(pixels: bytes, width: int, height: int, shape: PictureShape = DIGIT) -> list[str]:
     """An image as `height` lines of `width` block characters: four pixels each, lit or not."""
-    values = resized([pixels], 2 * width, 2 * height)[0].round()
+    values = resized([pixels], 2 * width, 2 * height, shape=shape)[0].mean(0).round()
     places = lit(quarters(values) >= INK * max(1, values.max()))
     return ["".join(QUADRANTS[place] for place in row) for row in places.tolist()]
 

@@ -1,25 +1,34 @@
 """A confusion matrix in words and in lines of text."""
 
+import heapq
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
+from .data import DIGITS, Data, abbreviated, padded
+
 Matrix = Sequence[Sequence[int]]
-"""`matrix[label][prediction]`: how many test digits."""
+"""`matrix[label][prediction]`: how many test examples."""
+
+LINE = 100
+"""The most columns of a line that is printed."""
 
 
 def confused_pairs(matrix: Matrix, most: int = 3) -> list[tuple[int, int, int]]:
-    """The labels most often taken for other digits: label, prediction and how often, the most frequent first."""
-    pairs = [
+    """The labels most often taken for others: label, prediction and how often, the most frequent first."""
+    pairs = (
         (label, prediction, count)
         for label, row in enumerate(matrix)
         for prediction, count in enumerate(row)
-        if label != prediction and count
-    ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:most]
+        if count and label != prediction
+    )
+    return heapq.nsmallest(most, pairs, key=lambda pair: -pair[2])
 
 
-def confused_words(matrix: Matrix) -> str:
+def confused_words(matrix: Matrix, classes: Sequence[str] = DIGITS) -> str:
     """The most confused pairs as a sentence, or one that says that there are none."""
-    pairs = confused_pairs(matrix)
+    data = Data(tuple(classes))
+    pairs = [(data.name(label), data.name(prediction), count) for label, prediction, count in confused_pairs(matrix)]
     if not pairs:
         return "Nothing was read wrong."
     (label, prediction, count), *rest = pairs
@@ -27,17 +36,50 @@ def confused_words(matrix: Matrix) -> str:
     return "Most often wrong: " + ", ".join([first, *(f"{a} as {b} ({n})" for a, b, n in rest)]) + "."
 
 
+def most_confused(matrix: Matrix, most: int, around: tuple[int, int] | None = None) -> list[int]:
+    """At most so many of the classes, in their order: all, or those most often confused.
+
+    With `around` these are a label and a prediction, and what is most often confused with one of them.
+    """
+    classes = range(len(matrix))
+    if len(classes) <= most:
+        return list(classes)
+    chosen = dict.fromkeys(around or ())
+    if around:
+        counts = [sum(matrix[a][b] + matrix[b][a] for b in chosen) for a in classes]
+        near = heapq.nsmallest(most, classes, key=lambda a: -counts[a])
+        chosen |= dict.fromkeys(a for a in near if counts[a])
+    for label, prediction, _ in confused_pairs(matrix, most):
+        chosen |= {label: None, prediction: None}
+    chosen |= dict.fromkeys(classes[:most])
+    return sorted(list(chosen)[:most])
+
+
 def recall(matrix: Matrix, label: int) -> float | None:
-    """The share of the label's digits that are read right; None where there are none."""
+    """The share of the label's examples that are read right; None where there are none."""
     total = sum(matrix[label])
     return matrix[label][label] / total if total else None
 
 
-def matrix_lines(matrix: Matrix) -> list[str]:
-    """The matrix as lines, each label's recall at the end of its own."""
-    lines = ["label" + "".join(f"{digit:>6}" for digit in range(len(matrix))) + "  recall"]
-    for label, row in enumerate(matrix):
+def matrix_lines(matrix: Matrix, classes: Sequence[str] = DIGITS) -> list[str]:
+    """The matrix as lines, each label's recall at the end of its own.
+
+    Where there are too many classes for a line these are the classes most often confused, and a line says so.
+    """
+    data = Data(tuple(classes))
+    names = [data.name(label) for label in range(len(matrix))]
+    margin = min(20, max(map(cell_len, ["label", *names])))
+    shown = most_confused(matrix, (LINE - margin - 8) // 6)
+    if (heads := abbreviated([names[i] for i in shown], 5)) is None:
+        heads = [str(i) for i in shown]
+        names = [f"{i} {name}" for i, name in enumerate(names)]
+        margin = min(20, max(map(cell_len, names)))
+    lines = ["label".ljust(margin) + "".join(" " * (6 - cell_len(head)) + head for head in heads) + "  recall"]
+    for label in shown:
         share = recall(matrix, label)
         end = "" if share is None else f"{share:>8.1%}"
-        lines.append(f"{label:>5}" + "".join(f"{count:>6}" for count in row) + end)
+        name = names[label].rjust(margin) if margin == 5 else padded(names[label], margin)
+        lines.append(name + "".join(f"{matrix[label][prediction]:>6}" for prediction in shown) + end)
+    if len(shown) < len(matrix):
+        lines.append(f"These are the {len(shown)} classes most often confused, of {len(matrix)}.")
     return lines

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, redirect_stdout
 from pathlib import Path
 from types import FrameType
 
@@ -46,13 +46,14 @@ def run_headless(source: EventSource, as_json: bool, on_hangup: str = "detach", 
     lines = as_json_lines if as_json else NotebookLines(ascii)
     end = None
     lost = False  # whether lines were lost that somebody may have waited for
-    with closing(source.events(stop)) as events:
+    out = sys.stdout
+    with redirect_stdout(sys.stderr), closing(source.events(stop)) as events:  # what the user's own model prints
         for event in notes_to_stderr(events):
             try:
                 for line in lines(event):
-                    write_line(sys.stdout, line, give_up=lambda: bool(received))
+                    write_line(out, line, give_up=lambda: bool(received))
             except OSError as error:
-                discard(sys.stdout)
+                discard(out)
                 if isinstance(error, BrokenPipeError) and not hung_up and not received:
                     complain("Nobody reads the output any more, so the training was stopped.")
                     stop.set()

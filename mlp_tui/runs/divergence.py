@@ -42,7 +42,7 @@ class Divergence:
             batch = event.batch - len(event.losses) + place + 1
             what = f"The loss became {event.losses[place]} in epoch {event.epoch}, batch {batch}"
         elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
-            what = f"The test loss became {event.test_loss} after epoch {event.epoch}"
+            what = f"The {event.split} loss became {event.test_loss} after epoch {event.epoch}"
         elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
             what = f"A weight was not finite any more at {state.describe()}"
         else:

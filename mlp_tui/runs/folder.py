@@ -79,6 +79,12 @@ class RunFolder:
         with written_whole(self.config) as file:
             file.write(json.dumps(config, indent=2).encode() + b"\n")
 
+    def write_texts(self, texts: dict[str, str]) -> None:
+        """Writes texts into files of those names. Raises OSError."""
+        for name, text in texts.items():
+            with written_whole(self.path / name) as file:
+                file.write(text.encode())
+
     def read_config(self) -> dict[str, Any]:
         """The run's settings. Raises UserError."""
         try:

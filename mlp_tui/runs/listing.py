@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..config import TrainingConfig
+from ..config import TrainingConfig, as_text
 from ..errors import UserError
 from ..events import BatchFinished, EpochFinished, Event, Reason, RunFinished
 from .folder import RunFolder
@@ -58,7 +58,7 @@ class Run:
         """The settings that differ from the defaults, of those that matter to what is learnt."""
         names = (field.name for field in fields(TrainingConfig) if field.name not in SAME_RESULT)
         differ = {name: value for name in names if (value := getattr(self.config, name)) != getattr(USUAL, name)}
-        return ", ".join(f"{name.replace('_', '-')} {value}" for name, value in differ.items())
+        return ", ".join(f"{name.replace('_', '-')} {as_text(value)}" for name, value in differ.items())
 
 
 def list_runs(runs_dir: Path, most: int, without: str = "") -> tuple[list[Run], int]:

@@ -108,6 +108,7 @@ class RunRecorder:
             self.checkpoint()
         if reason == "completed" and not self.unsaved:
             try:
-                self._save(self.folder.model, self._state.state_dict()["model"])
+                state = self._state.state_dict()
+                self._save(self.folder.model, state.get("best", state)["model"])
             except OSError as error:
                 self._save_error = f"{self.folder.model}: {error.strerror or error}"

@@ -12,8 +12,9 @@ from .folder import RunFolder
 class EventSource(Protocol):
     """A run's events, and what can be asked of it between two of them.
 
-    There are two: `Session` trains, `WatchedRun` reads the log of a run that another process trains. What the
-    second cannot do stays as it is written here: it does nothing and answers None.
+    There are three: `Session` trains, `WatchedRun` reads the log of a run that another process trains, and
+    `PythonRun` is a loop of the user's own. What these two cannot do stays as it is written here: it does nothing and
+    answers None.
     """
 
     config: TrainingConfig
@@ -27,6 +28,8 @@ class EventSource(Protocol):
     """Whether the run is trained here, so that it can be paused, stopped and started anew."""
     resumes: bool = False
     """Whether the next run is one that was broken off."""
+    lacks: frozenset[str] = frozenset()
+    """What other runs that are trained here have, and this one has not, by the names in the table of phases."""
     unsaved: bool = False
     """Whether a run is under way, or is being saved: the process must not end now."""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..files import open_regular, written_whole
 from .state import TrainingState
+from .user_model import refuse_changed
 
 
 def save(path: Path, contents: dict[str, Any]) -> None:
@@ -41,11 +42,15 @@ def restore(path: Path, state: TrainingState) -> int:
     try:
         contents = load(path, state.device)
         new = state.state_dict()
+        refuse_changed(contents["training"].get("sources", {}), state.sources, path.parent)
+        new.pop("data", None)  # which `load_state_dict` compares itself
         state.load_state_dict(contents["training"])
         # Another shape than torch's kernels expect would end the process, and another type end the training later.
         pairs = ((state.state_dict(), new, "it"), (contents["log_position"], 0, "log_position"))
         if difference := next(filter(None, (_difference(*pair) for pair in pairs)), None):
             raise ValueError(difference)
+    except UserError:  # the data at hand, or the model's source, are others
+        raise
     except Exception as error:  # a file of anything may make torch's reader raise anything
         reason = str(getattr(error, "strerror", "") or error or type(error).__name__).split("\n")[0][:200]
         reason = f"it has no {reason}" if isinstance(error, KeyError) else reason

@@ -10,8 +10,10 @@ from ..errors import UserError
 MOST_THREADS = 8
 
 
-def choose_threads(config: TrainingConfig) -> int:
+def choose_threads(config: TrainingConfig, inputs: int) -> int:
     """The CPU threads to compute with: as set, or by a rule that makes the same choice on a machine each time.
+
+    `inputs` is how many numbers an example has; of a model of the user's own, how many parameters that has.
 
     The rule gives each thread 2.5 million multiplications of the first layer's product, some 50 microseconds
     of work: with less, the threads wait for each other longer than they save. And it takes half of the cores at
@@ -22,7 +24,7 @@ def choose_threads(config: TrainingConfig) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if config.threads:
         return min(config.threads, cores)
-    work = config.batch_size * 28 * 28 * config.hidden_size
+    work = config.batch_size * inputs * (1 if config.model else (config.hidden_sizes or (1,))[0])
     return max(1, min(cores // 2, MOST_THREADS, work // 2_500_000))
 
 

@@ -48,6 +48,8 @@ class TestResult(NamedTuple):
 class Steps(Protocol):
     """A way to train on the next `count` batches that comes to the same numbers as `take_steps`, sooner."""
 
+    name: str
+    """What it is called on the screen."""
     group: int
     """Batches that it takes at once, from the second of an epoch on: an event comes after whole groups."""
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -9,7 +10,7 @@ import torch
 
 from ..config import TrainingConfig
 from ..errors import UserError
-from ..events import SIDE
+from .data.batches import Dataset
 
 CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
@@ -43,26 +44,30 @@ def cgroup_limit() -> float:
     return limit
 
 
-def needed_memory(config: TrainingConfig, train_size: int, test_size: int) -> int:
+def needed_memory(config: TrainingConfig, train_size: int, test_size: int, inputs: int, outputs: int) -> int:
     """The bytes that a run on so many images needs besides them.
 
     Seven times the parameters: weights, gradients, Adam's two moments, and a copy of all but the gradients while it
     is saved. Then what the layers hold of the largest batch: for training, values and their gradients.
     """
-    inputs, outputs = SIDE * SIDE, 10
-    parameters = (inputs + 1) * config.hidden_size + (config.hidden_size + 1) * outputs
+    sizes = [inputs, *config.hidden_sizes, outputs]
+    parameters = sum((before + 1) * after for before, after in pairwise(sizes))
     rows = max(2 * min(config.batch_size, train_size), min(config.test_batch_size, test_size))
-    return torch.float32.itemsize * (7 * parameters + rows * (inputs + config.hidden_size + outputs))
+    return torch.float32.itemsize * (7 * parameters + rows * sum(sizes))
 
 
-def require_memory(config: TrainingConfig, train_size: int, test_size: int, device: torch.device) -> None:
-    """Raises UserError where a run would need more memory than there is."""
-    needed, there = needed_memory(config, train_size, test_size), available_memory(device)
+def require_memory(config: TrainingConfig, dataset: Dataset, device: torch.device) -> None:
+    """Raises UserError where a run would need more memory than there is; of the user's own model nobody knows."""
+    if config.model:
+        return
+    sizes = len(dataset.train), len(dataset.test), math.prod(dataset.shape), len(dataset.classes)
+    needed, there = needed_memory(config, *sizes), available_memory(device)
     if needed > there:
+        units = " and ".join(f"{size:,}" for size in config.hidden_sizes) or "no"
         raise UserError(
-            f"A hidden layer of {config.hidden_size:,} units and batches of {config.batch_size:,} need "
+            f"Hidden layers of {units} units and batches of {config.batch_size:,} need "
             f"{gigabytes(needed)} of memory (weights, gradients, Adam's two moments, a copy to save, a batch's "
-            f"activations), and {gigabytes(there)} are available: choose a smaller --hidden-size, --batch-size or "
+            f"activations), and {gigabytes(there)} are available: choose smaller --hidden-sizes, --batch-size or "
             "--test-batch-size."
         )
 

@@ -1,15 +1,33 @@
-"""Adam, without the bookkeeping that torch's own does around each step."""
+"""The optimizers: Adam without the bookkeeping that torch's own does around each step; torch's AdamW and SGD."""
 
 from collections.abc import Callable, Iterator
 from inspect import unwrap
 from typing import Any
 
 import torch
-from torch import Tensor, optim
+from torch import Tensor, nn, optim
 
+from ..config import TrainingConfig
 from .schedule import Schedule
 
 Tensors = list[Tensor]
+
+
+def make_optimizer(config: TrainingConfig, parameters: list[nn.Parameter], schedule: Schedule) -> optim.Optimizer:
+    """The optimizer that the settings ask for. Before each step it takes the learning rate from the schedule."""
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adam":
+        return Adam(parameters, rate, schedule, decay)
+    optimizer: optim.Optimizer
+    if config.optimizer == "adamw":
+        optimizer = optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+    else:
+        optimizer = optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
+        # torch's kernel wants all of these or none, and some parameter may get its first gradient later than others.
+        for parameter in parameters if config.momentum else ():
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    optimizer.register_step_pre_hook(lambda optimizer, arguments, keywords: schedule.set_rate(optimizer))
+    return optimizer
 
 
 class Adam(optim.Adam):
@@ -27,8 +45,8 @@ class Adam(optim.Adam):
     state_dict = unwrap(optim.Optimizer.state_dict)
     zero_grad = unwrap(optim.Optimizer.zero_grad)
 
-    def __init__(self, params: Any, lr: float, schedule: Schedule | None = None) -> None:
-        super().__init__(params, lr=lr, fused=True)
+    def __init__(self, params: Any, lr: float, schedule: Schedule | None = None, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay, fused=True)
         self.schedule = schedule
         self.steps = 0
         """Steps taken so far."""
@@ -51,7 +69,7 @@ class Adam(optim.Adam):
         """Takes over the state of another Adam, or torch's. Raises ValueError or KeyError where it has other parts."""
         unwrap(optim.Optimizer.load_state_dict)(self, state_dict)
         self._complete_state()
-        self.steps = int(self._tensors[-1][0])
+        self.steps = max(int(step) for step in self._tensors[-1])  # a parameter without a gradient takes none
 
     @property
     def is_plain(self) -> bool:
@@ -80,6 +98,7 @@ class Adam(optim.Adam):
             rates = [self.schedule.rate_at(self.steps + i) for i in range(count)]
             for group in self.param_groups:
                 group["lr"] = rates[-1]
+            self.schedule.steps = self.steps + count
         self.steps += count
         return rates
 

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import optim
+
 WARM_UP = 0.3
 """The share of a one-cycle schedule in which the learning rate rises."""
 
@@ -22,12 +24,20 @@ class Schedule:
     base_rate: float
     shape: Literal["constant", "one-cycle"] = "constant"
     total_steps: int = 0
+    steps: int = 0
+    """Steps taken so far."""
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         if self.shape == "constant":
             return self.base_rate
         return self.base_rate * one_cycle(step / self.total_steps)
+
+    def set_rate(self, optimizer: optim.Optimizer) -> None:
+        """Gives an optimizer the learning rate of its next step, and counts that as taken."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate_at(self.steps)
+        self.steps += 1
 
 
 def one_cycle(progress: float) -> float:

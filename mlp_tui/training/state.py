@@ -2,18 +2,26 @@
 
 import dataclasses
 import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ..config import TrainingConfig
-from .data.batches import Dataset
+from ..errors import UserError
+from . import random_numbers, user_model
+from .data.batches import Dataset, Normaliser
 from .device import choose_device
-from .loops import Totals
+from .loops import TestResult, Totals
 from .memory import require_memory
-from .model import MultiLayerPerceptron
-from .optimizer import Adam
+from .model import make_model
+from .optimizer import Adam, make_optimizer
 from .schedule import Schedule
+from .user_model import Sources
 
 
 class TrainingState:
@@ -28,19 +36,48 @@ class TrainingState:
 
     def __init__(self, config: TrainingConfig, dataset: Dataset) -> None:
         self.device, self.notice = choose_device(config.device)
-        require_memory(config, len(dataset.train), len(dataset.test), self.device)
-        torch.manual_seed(config.seed)
+        require_memory(config, dataset, self.device)
+        random_numbers.seed(config.seed)
+        self.input_shape: tuple[int, ...] | None = None
+        """The shape of an example as the model takes it, where that is not the data set's own."""
+        self.sources: Sources = {}
+        """The texts that a model of the user's own is made from."""
         # Drawn on the CPU, so that they are the same on every device.
-        self.model = MultiLayerPerceptron(config.hidden_size).to(self.device)
+        if config.model:
+            model, self.input_shape, self.sources = user_model.load(config.model, dataset)
+        else:
+            model = make_model(config, dataset)
+        self.model = model.to(self.device)
         total_steps = config.epochs * math.ceil(len(dataset.train) / config.batch_size)
         self.schedule = Schedule(config.learning_rate, config.schedule, total_steps)
-        self.optimizer = Adam(self.model.parameters(), config.learning_rate, self.schedule)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = make_optimizer(config, trained, self.schedule)
+        self.normalise = dataset.normalise
+        self._data = facts(dataset)
+        self._name = dataset.source or dataset.name
         self.shuffle = torch.Generator().manual_seed(config.seed)
         self.shuffle_state = self.shuffle.get_state()
         self.epoch = 0
         self.totals = Totals()
         self.detail_next_step = False
         """Whether the next step is to be taken by itself, and a StepTaken emitted."""
+        self.best: dict[str, Any] | None = None
+        """With validation: the `epoch` (from 1) with the best `accuracy` so far, and its weights, `model`."""
+        if dataset.validation is not None:
+            self.best = {"epoch": 0, "accuracy": 0.0, "model": self._weights()}
+        self.tested: TestResult | None = None
+        """With validation: what the test set said of the best weights, at the end."""
+
+    def as_taken(self, inputs: Tensor) -> Tensor:
+        """Raw inputs, shape (n, ...), as the model takes them: on its device, normalised, in its shape."""
+        x = self.normalise(inputs.to(self.device))
+        return x.view(-1, *self.input_shape) if self.input_shape else x
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an example, as `Dataset.shape`."""
+        shape: tuple[int, ...] = self._data["shape"]
+        return shape
 
     @property
     def begun(self) -> bool:
@@ -73,6 +110,25 @@ class TrainingState:
         self.totals = Totals()
         self.shuffle_state = self.shuffle.get_state()
 
+    def keep_if_best(self, accuracy: float) -> None:
+        """Keeps the weights where the epoch that has ended has a better accuracy than all before."""
+        if self.best and (not self.best["epoch"] or accuracy > self.best["accuracy"]):
+            self.best = {"epoch": self.epoch, "accuracy": accuracy, "model": self._weights()}
+
+    @contextmanager
+    def best_weights(self) -> Iterator[None]:
+        """The model with the weights of the best epoch; then as it was."""
+        assert self.best
+        now = self._weights()
+        self.model.load_state_dict(self.best["model"])
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(now)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
     def describe(self) -> str | None:
         """How far the run is, in words; None where it has not begun."""
         if self.totals.batches:
@@ -85,25 +141,64 @@ class TrainingState:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "base_rate": self.schedule.base_rate,
+            "steps": self.schedule.steps,
+            "data": {**self._data, "mean": self.normalise.mean, "deviation": self.normalise.deviation},
             "epoch": self.epoch,
             "totals": dataclasses.asdict(self.totals),
             "shuffle": self.shuffle_state,
-            "random": torch.get_rng_state(),
+            **random_numbers.states(self.device),
         }
-        if self.device.type == "cuda":
-            state["random_cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.sources:
+            state["sources"] = dict(self.sources)
+            state["sha256"] = user_model.digests(self.sources)
+        if self.best:
+            state["best"] = self.best
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over what `state_dict` gave. Raises an Exception of many a kind where it is another model's state."""
+        """Takes over what `state_dict` gave. Raises an Exception of many a kind where it is another model's state.
+
+        Raises UserError where the run was trained on other data.
+        """
+        self._take_data(state.get("data", {}))
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         # A run that was saved before schedules were objects kept the rate that was set in the optimizer.
         self.schedule.base_rate = float(state.get("base_rate", self.optimizer.param_groups[0]["lr"]))
+        self.schedule.steps = int(state.get("steps", 0))
+        if isinstance(self.optimizer, Adam):  # it counts for itself; of a parameter that some steps leave out, too few
+            self.optimizer.steps = max(self.optimizer.steps, self.schedule.steps)
         self.epoch = state["epoch"]
         self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
         self.shuffle_state = state["shuffle"].cpu()
         self.shuffle.set_state(self.shuffle_state)
-        torch.set_rng_state(state["random"].cpu())
-        if self.device.type == "cuda" and "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
+        random_numbers.restore(state, self.device)
+        self.best = state["best"] if self.best else None
+
+    def _take_data(self, saved: dict[str, Any]) -> None:
+        """Takes over what the run's data were normalised with. Raises UserError where they are not those at hand."""
+        differ = [name for name, value in self._data.items() if name in saved and saved[name] != value]
+        if "mean" in saved:
+            values = [(saved[name], getattr(self.normalise, name)) for name in ("mean", "deviation")]
+            # Another machine may come to other last digits.
+            if all(np.shape(was) == np.shape(now) and np.allclose(was, now) for was, now in values):
+                self.normalise = Normaliser(*(was for was, _ in values))
+            else:
+                differ.append("values")
+        if differ:
+            raise UserError(
+                f"{self._name} is not what this run was trained on (its {' and '.join(differ)} differ): "
+                "put back what it was, or train anew."
+            )
+
+
+def facts(dataset: Dataset) -> dict[str, Any]:
+    """What a run needs to know of its data beside them, and what shows whether they are still the same."""
+    parts = [part.labels.cpu() for part in (dataset.train, dataset.validation, dataset.test) if part is not None]
+    return {
+        "classes": dataset.classes,
+        "shape": dataset.shape,
+        "columns": dataset.columns,
+        "sizes": tuple(map(len, parts)),
+        "labels": tuple(zlib.crc32(labels.numpy().tobytes()) for labels in parts),
+    }

@@ -110,7 +110,8 @@ class TrainingApp(App[None]):
     def action_drive(self, what: str, *parameters: int) -> None:
         getattr(self.control, what)(*parameters)
         if what == "step" and not isinstance(self.screen, StepScreen):
-            self.push_screen(StepScreen(self.glyphs, self.shades))
+            if "details" not in self.control.source.lacks:
+                self.push_screen(StepScreen(self.glyphs, self.shades))
         elif what != "step" and isinstance(self.screen, StepScreen):
             self.pop_screen()
 
@@ -147,8 +148,8 @@ class TrainingApp(App[None]):
         self.control.read_drawing(message.pixels)
 
     def action_keys(self) -> None:
-        sections = {f"In {name.title()}": type(tab).BINDINGS for name, tab in self.tabs.items()}
-        opened = f"In {(self.switcher.current or '').title()}"
+        sections = {f"In {title}": type(self.tabs[tab]).BINDINGS for tab, title in self.tab_bar.titles.items()}
+        opened = f"In {self.tab_bar.titles[self.switcher.current or TABS[0]]}"
         first = {opened: sections[opened]} if self.tab.keys_first else {}
         self.push_screen(KeysScreen({**first, "Everywhere": KEYS, **sections}, self.glyphs))
 
@@ -159,8 +160,9 @@ class TrainingApp(App[None]):
     def action_quit(self) -> None:  # type: ignore[override]  # nothing here is awaited
         if isinstance(self.screen, QuitScreen):
             self.screen.dismiss(True)
-        elif self.control.allows("detach"):  # a run is under way
-            self.push_screen(QuitScreen(self.glyphs), lambda quit: self.leaving.leave() if quit else None)
+        elif self.control.phase in ("training", "paused"):
+            saves = "saving" not in self.control.source.lacks
+            self.push_screen(QuitScreen(self.glyphs, saves), lambda quit: self.leaving.leave() if quit else None)
         else:
             self.leaving.leave()
 
@@ -176,7 +178,7 @@ class TrainingApp(App[None]):
         state = self.control.state
         self.train.say_what_happened(message.events if kinds else (), state)
         if StepTaken in kinds and isinstance(self.screen, StepScreen):
-            self.screen.view.show(state.step)
+            self.screen.view.show(state)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine)
 
@@ -204,6 +206,7 @@ class TrainingApp(App[None]):
         if isinstance(self.tab, WeightsTab):
             self.control.ask_for_weights()
         self.tab.show(state)
+        self.tab_bar.name_examples(f"{state.data.noun.capitalize()}s")
         self.tab_bar.note = self.tab.note
 
     def summary_lines(self) -> list[str]:

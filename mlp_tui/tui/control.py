@@ -22,7 +22,7 @@ class RunControl:
     ) -> None:
         self.source = source
         self.worker = TrainingWorker(source, post)
-        self.state = RunState()
+        self.state = RunState(own_loop="restart" in source.lacks)
         self.phase: Phase = "starting" if source.resumes else "loading"
         self._changed = changed
         self._weights_asked: tuple[int, int] | None = None  # at which epoch and batch
@@ -36,7 +36,7 @@ class RunControl:
         """Whether a key can do that now. What does not drive the run, it always can."""
         if action not in DRIVING:
             return True
-        possible = self.source.trains and action in PHASES[self.phase].keys
+        possible = self.source.trains and action in PHASES[self.phase].keys and action not in self.source.lacks
         return possible and (action != "resume" or self.source.unfinished is not None)
 
     # What the keys do
@@ -138,7 +138,7 @@ class RunControl:
             self._watch()
         elif self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)
-        elif Predictions in kinds and self.phase in ("loading", "starting"):
+        elif kinds & {Predictions, BatchFinished} and self.phase in ("loading", "starting"):
             # PyTorch's objects stay; to search them for garbage would stop everything for 0.1 s at a time.
             gc.freeze()
             self.enter("training" if self.phase == "starting" else "ready")

@@ -26,7 +26,7 @@ KEYS: list[BindingType] = [
     Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
     Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
     Binding("d", "detach", "Detach", tooltip="leave; the run trains on without the dashboard"),
-    Binding("1", "open_tab('train')", show=False, key_display="1 - 5", tooltip=f"the tabs {', '.join(TABS).title()}"),
+    Binding("1", "open_tab('train')", show=False, key_display="1 - 5", tooltip="the tabs, from left to right"),
     *(Binding(str(number), f"open_tab('{tab}')", show=False) for number, tab in enumerate(TABS[1:], start=2)),
     Binding("t", "theme", "Theme", show=False, tooltip="dark colours, or light ones"),
     Binding("question_mark", "keys", "Keys", key_display="?", tooltip="show every key"),

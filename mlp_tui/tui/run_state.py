@@ -22,7 +22,9 @@ from ..events import (
     Watched,
     Weights,
 )
+from ..headless.data import Data
 from .history import LossHistory
+from .pictures.rows import telling_columns
 
 RECENT = 200
 """The last batches whose losses are kept one by one."""
@@ -34,11 +36,15 @@ MOST_SNAPSHOTS = 96
 class RunState:
     """The latest event of each kind, the history of the losses, and the epochs' results."""
 
-    def __init__(self) -> None:
+    def __init__(self, own_loop: bool = False) -> None:
+        self.own_loop = own_loop
+        """Whether it is a Python loop of the user's own: nothing can be asked of its model, and nothing begun anew."""
         self.folder: Path | None = None
         """Where the run is saved."""
         self.preparing: Preparing | None = None
         self.run: RunStarted | None = None
+        self.data = Data()
+        """What its examples are."""
         self.preview: Preview | None = None
         self.predictions: Predictions | None = None
         self.batch: BatchFinished | None = None
@@ -60,8 +66,10 @@ class RunState:
         self.mistakes: Mistakes | None = None
         self.errors: deque[tuple[int, int]] = deque(maxlen=2)
         """The epoch and the number of errors of the last two tests."""
-        self.images: dict[int, bytes] = {}
-        """The pixels of test digits, by their numbers."""
+        self.examples: dict[int, bytes | tuple[float, ...]] = {}
+        """Pixels of test examples, or rows of a table, by their numbers."""
+        self.order: list[int] = []
+        """The columns of a table, the most telling first."""
         self.weights: Weights | None = None
         self.step: StepTaken | None = None
         self.drawing: Drawing | None = None
@@ -91,7 +99,7 @@ class RunState:
                 total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
                 self.errors.append((event.epoch, total - right))
             case DigitImages():
-                self.images |= zip(event.indices, event.pixels, strict=True)
+                self.examples |= zip(event.indices, event.pixels or event.values, strict=True)
             case Weights():
                 self.weights = event
             case StepTaken():
@@ -108,6 +116,7 @@ class RunState:
                 self.preparing = event
             case RunStarted():
                 self.run = event
+                self.data = Data.of(event)
                 self.finished = None
                 if not event.resumed_from:
                     self.learning_rate = event.config["learning_rate"]
@@ -122,6 +131,7 @@ class RunState:
                     self.add(past)
             case Preview():
                 self.preview = event
+                self.order = telling_columns(event.values, event.labels) if event.values else []
             case RunFinished():
                 self.finished = event
 
@@ -136,8 +146,13 @@ class RunState:
         return self.run is not None and self.run.config.get("schedule") == "one-cycle"
 
     @property
+    def split(self) -> str:
+        """What an epoch is judged by, in a short word."""
+        return "valid." if self.rows and self.rows[-1].split == "validation" else "test"
+
+    @property
     def best(self) -> EpochFinished | None:
-        """The epoch with the best test accuracy, the first of equals."""
+        """The epoch with the best accuracy in its test or validation, the first of equals."""
         return max(self.rows, key=lambda row: row.test_accuracy, default=None)
 
     @property

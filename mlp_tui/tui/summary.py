@@ -2,6 +2,7 @@
 
 import os
 
+from ..events import EpochFinished
 from ..headless.confusion import confused_words
 from .run_state import RunState
 
@@ -16,12 +17,12 @@ def summary(state: RunState) -> list[str]:
     epochs = f"{end.epochs} epoch{'s' * (end.epochs != 1)}"
     train_seconds = sum(row.train_seconds for row in state.rows)
     speed = state.run.train_size * len(state.rows) / max(train_seconds, 1e-9) if state.run else 0
-    lines = [f"{ENDS[end.reason]}{epochs} in {clock(end.seconds)}, {speed:,.0f} images/s"]
+    lines = [f"{ENDS[end.reason]}{epochs} in {clock(end.seconds)}, {speed:,.0f} {state.data.speed}"]
     if end.test_accuracy is not None and state.best is not None:
-        best = f"best {state.best.test_accuracy:.2%} (epoch {state.best.epoch})"
+        best = f"{best_of(state.best)} (epoch {state.best.epoch})"
         lines.append(f"Test accuracy {end.test_accuracy:.2%}, {best}.")
     if state.mistakes:
-        lines.append(confused_words(state.mistakes.confusion))
+        lines.append(confused_words(state.mistakes.confusion, state.data.classes))
     folder = state.folder
     if folder and end.reason == "completed" and not end.message:
         lines.append(f"Saved in {min(str(folder), os.path.relpath(folder), key=len)}")
@@ -42,8 +43,13 @@ def outcome(state: RunState) -> list[str]:
     epochs, accuracy = state.finished.epochs, state.finished.test_accuracy
     sentences = [f"{epochs} epoch{'s' * (epochs != 1)} in {clock(state.finished.seconds)}."]
     if accuracy is not None and state.best is not None:
-        sentences.append(f"Test accuracy {accuracy:.2%}, best {state.best.test_accuracy:.2%}.")
+        sentences.append(f"Test accuracy {accuracy:.2%}, {best_of(state.best)}.")
     return sentences
+
+
+def best_of(epoch: EpochFinished) -> str:
+    """The accuracy of the best epoch, and by which examples it was chosen."""
+    return f"best {'' if epoch.split == 'test' else 'validation '}{epoch.test_accuracy:.2%}"
 
 
 def notice(state: RunState) -> tuple[str, bool]:

@@ -1,14 +1,16 @@
 """Prints what training and the dashboard cost and yield, against what they are measured by.
 
-`python -m tests.benchmarks` measures all; words after it choose among training, dashboard, start, memory, accuracy,
-digits and cuda.
+`python -m tests.benchmarks` measures all; words after it choose among training, networks, dashboard, start, memory,
+accuracy, digits and cuda.
 """
 
+import functools
 import statistics
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from rich import box
@@ -19,12 +21,14 @@ from torch import nn, optim
 from mlp_tui.config import TrainingConfig, default_data_dir
 from mlp_tui.events import BatchFinished, EpochFinished
 from mlp_tui.session import Session
-from mlp_tui.training.data.batches import Batches, Dataset, Digits
+from mlp_tui.training.data.batches import Batches, Dataset, Examples
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.data.synthetic import draw
+from mlp_tui.training.fit import fit
 from mlp_tui.training.loops import test, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
+from mlp_tui.training.state import TrainingState
 from mlp_tui.training.steps.by_hand import one_dnn_linear as linear
 from mlp_tui.tui.keys import TABS
 
@@ -36,6 +40,7 @@ DATA_DIR = default_data_dir()
 RAW = DATA_DIR / "MNIST" / "raw"
 SEEDS = range(5)
 KEYS = 100
+LAYERS = ((100,), (100, 100), (100, 100, 100))
 
 table = Table("what", "median", "spread", "against", "median", "ratio", box=box.MARKDOWN)
 
@@ -59,7 +64,7 @@ def row(what: str, ours: Sequence[float], unit: str, against: str = "", theirs: 
 def kernels_alone() -> float:
     """The seconds of an epoch of nothing but the kernels that it cannot do without: gather, two products, Adam."""
     digits = read_split(RAW, "train")
-    rows = digits.images.flatten(1)
+    rows = digits.inputs.flatten(1)
     model = MultiLayerPerceptron()
     optimizer = Adam(model.parameters(), lr=1e-2)
     gradients = [torch.zeros_like(parameter) for parameter in model.parameters()]
@@ -83,6 +88,57 @@ def measure_training() -> None:
     theirs, ours, floor = side_by_side(lambda: seconds(notebook), epoch_of(HEADLESS), kernels_alone)
     row("an epoch of training, headless", ours, "s", "the plain loop", theirs)
     row("the same", ours, "s", "its kernels alone, one thread", floor)
+
+
+def plain_loop(state: TrainingState, dataset: Dataset) -> Callable[[], None]:
+    """One epoch of the six steps and nothing else, of a run's own model, optimizer and tensors."""
+    loader = Batches(dataset.train, 64, state.shuffle, state.normalise, state.input_shape)
+    model, optimizer, loss_fn = state.model, state.optimizer, nn.CrossEntropyLoss()
+
+    def epoch() -> None:
+        model.train()
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = loss_fn(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+
+    return epoch
+
+
+def run_of(config: TrainingConfig, dataset: Dataset) -> Callable[[], float]:
+    """The seconds from the first batch of a run to the last of its first epoch, with all that comes between."""
+
+    def epoch() -> float:
+        started = 0.0
+        for event in fit(config, dataset, "a-run", TrainingState(config, dataset)):
+            if isinstance(event, BatchFinished):
+                now = time.perf_counter()
+                started = started or now - event.seconds
+                if event.batch == event.batches:
+                    break
+        return now - started
+
+    return epoch
+
+
+def measure_networks() -> None:
+    """An epoch of the run against the six steps on the same tensors, both on one thread."""
+    digits = read_split(RAW, "train")
+    models = Path(__file__).parents[1] / "training" / "models"
+    networks: list[tuple[str, dict[str, object], int]]
+    networks = [(f"{'-'.join(map(str, sizes))} hidden units", {"hidden_sizes": sizes}, 60_000) for sizes in LAYERS]
+    networks += [
+        ("--model with the notebook's class", {"model": f"{models}/student.py:MultiLayerPerceptron"}, 60_000),
+        ("--model with a small CNN", {"model": f"{models}/cnn.py:Net"}, 6_400),
+    ]
+    for what, settings, count in networks:
+        config = TrainingConfig(dataset="mnist", threads=1, device="cpu", **settings)  # type: ignore[arg-type]
+        dataset = Dataset("mnist", Examples(digits.inputs[:count], digits.labels[:count]), read_split(RAW, "t10k"))
+        plain = plain_loop(TrainingState(config, dataset), dataset)
+        torch.set_num_threads(1)
+        theirs, ours = side_by_side(functools.partial(seconds, plain), run_of(config, dataset))
+        row(f"an epoch of {count:,} images, {what}", ours, "s", "the plain loop on its tensors", theirs)
 
 
 def measure_dashboard() -> None:
@@ -192,10 +248,10 @@ def measure_digits() -> None:
 def drawn_digits() -> Dataset:
     """The built-in digits, drawn anew."""
     images, labels = draw()
-    return Dataset("synthetic", Digits(images[:60_000], labels[:60_000]), Digits(images[60_000:], labels[60_000:]))
+    return Dataset("synthetic", Examples(images[:60_000], labels[:60_000]), Examples(images[60_000:], labels[60_000:]))
 
 
-def accuracies(dataset: Dataset, real: Digits, seed: int) -> tuple[float, float]:
+def accuracies(dataset: Dataset, real: Examples, seed: int) -> tuple[float, float]:
     """The default run on the built-in digits: its accuracy on their test set, and on real MNIST's."""
     config = TrainingConfig(seed=seed)
     torch.manual_seed(seed)
@@ -241,6 +297,7 @@ def measure_cuda() -> None:
 
 MEASURES = {
     "training": measure_training,
+    "networks": measure_networks,
     "dashboard": measure_dashboard,
     "start": measure_start,
     "memory": measure_memory,

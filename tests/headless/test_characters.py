@@ -15,15 +15,15 @@ BLACK = bytes(784)
 
 
 def test_resizing_takes_the_mean_of_each_area() -> None:
-    assert resized([LEFT_HALF, BLACK], 2, 1).tolist() == [[[200, 0]], [[0, 0]]]
-    assert resized([LEFT_HALF], 1, 1).tolist() == [[[100]]]
-    assert resized([LEFT_HALF], 28, 28).tolist() == [[[200] * 14 + [0] * 14] * 28]
-    assert resized([LEFT_HALF], 2, 1, zero=128).tolist() == [[[72, -128]]]
+    assert resized([LEFT_HALF, BLACK], 2, 1).tolist() == [[[[200, 0]]], [[[0, 0]]]]
+    assert resized([LEFT_HALF], 1, 1).tolist() == [[[[100]]]]
+    assert resized([LEFT_HALF], 28, 28).tolist() == [[[[200] * 14 + [0] * 14] * 28]]
+    assert resized([LEFT_HALF], 2, 1, zero=128).tolist() == [[[[72, -128]]]]
 
 
 @pytest.mark.parametrize(("width", "height"), [(10, 5), (3, 7), (40, 20), (56, 4)])
 def test_resizing_keeps_the_mean_at_sizes_that_do_not_divide(width: int, height: int) -> None:
-    (image,) = resized([LEFT_HALF], width, height)
+    ((image,),) = resized([LEFT_HALF], width, height)
     assert image.shape == (height, width)
     assert image.mean() == pytest.approx(100, rel=1e-5)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from mlp_tui.events import EpochFinished, Event, RunFinished, from_json
+from mlp_tui.events import EpochFinished, Event, RunFinished, RunStarted, from_json
 from mlp_tui.headless.lines import NotebookLines
 from mlp_tui.headless.run import run_headless
 
-from .. import made_up
+from .. import made_up, made_up_data
 from ..made_up import MadeUpSession
 
 
@@ -228,3 +228,22 @@ def waiting_in(pipe: int) -> int:
     size = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, size)
     return size[0]
+
+
+@pytest.mark.parametrize("run", [made_up_data.colour(), made_up_data.birds(), made_up_data.table()])
+def test_names_and_many_classes_keep_to_the_lines_width(run: RunStarted, capsys: pytest.CaptureFixture[str]) -> None:
+    session = MadeUpSession([*made_up_data.opening(run), *made_up_data.mistakes(run)])
+    assert run_headless(session, as_json=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first, last = made_up_data.labels(run)[0], made_up_data.labels(run)[-1]
+    assert any(f"Prediction: {run.classes[first]}"[:27] in line for line in lines)
+    assert any(f"Label: {run.classes[last]}"[:27] in line for line in lines)
+    assert "How often each label was read as each class:" in lines
+    assert all(len(line) <= 100 for line in lines[:-1])
+    assert ("These are the 12 classes most often confused, of 200." in lines) == (len(run.classes) == 200)
+    assert run.classes[1] in lines[-1] or "bird" in lines[-1]
+
+
+def test_validation_is_named_in_the_notebooks_lines() -> None:
+    lines = list(NotebookLines()(EpochFinished(1, 5, 0.28, 0.91757, 0.3, 0.9161, 1.0, 0.1, "validation")))
+    assert lines[1].startswith("Epoch 1 done. Average validation loss = 0.30")

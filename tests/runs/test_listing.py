@@ -79,10 +79,10 @@ def test_a_result_is_found_however_much_is_logged_behind_it(tmp_path: Path) -> N
 
 
 def test_the_settings_that_differ_are_named_where_they_matter_to_what_is_learnt(tmp_path: Path) -> None:
-    folder = made(tmp_path / "run", hidden_size=800, learning_rate=0.005, threads=2, epochs=9, dataset="mnist")
+    folder = made(tmp_path / "run", hidden_sizes=(800,), learning_rate=0.005, threads=2, epochs=9, dataset="mnist")
     run = read_run(folder)
     assert run is not None
-    assert run.settings == "learning-rate 0.005, hidden-size 800"
+    assert run.settings == "learning-rate 0.005, hidden-sizes 800"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"epochs": "five"}', '{"epochs": 0}', '{"data_dir": 3}'])

@@ -241,10 +241,10 @@ def test_two_processes_never_train_one_run(mnist: Path) -> None:
 
 def test_settings_of_a_run_stay_as_they_are(mnist: Path) -> None:
     run(Session(config(mnist, epochs=1)))
-    arguments = ["--no-ui", "--resume", "latest", "--epochs", 3, "--hidden-size", 7]
+    arguments = ["--no-ui", "--resume", "latest", "--epochs", 3, "--hidden-sizes", 7]
     done = subprocess.run(command(mnist, *arguments), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--hidden-size is 100 in the run mnist-" in done.stderr
+    assert "--hidden-sizes is 100 in the run mnist-" in done.stderr
 
 
 def test_a_cycle_of_the_learning_rate_is_not_made_longer(mnist: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import BatchFinished, EpochFinished, Event, RunFinished, RunStarted, StepTaken
 from mlp_tui.session import Session
-from mlp_tui.training.data.batches import Batches, Dataset, Digits
+from mlp_tui.training.data.batches import Batches, Dataset, Examples
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.device import choose_device
 from mlp_tui.training.fit import fit
@@ -79,7 +79,7 @@ def test_the_steps_are_recorded_and_replayed() -> None:
 
 
 def test_recorded_steps_train_as_the_plain_loop_and_the_cpu_do(mnist: Dataset) -> None:
-    data = Digits(mnist.train.images[: 200 * 64], mnist.train.labels[: 200 * 64])
+    data = Examples(mnist.train.inputs[: 200 * 64], mnist.train.labels[: 200 * 64])
     by_loop, _ = losses_of(plain, data, device="cuda")
     graphed, _ = losses_of(plan, data, device="cuda")
     cpu, _ = losses_of(plain, data)
@@ -89,7 +89,7 @@ def test_recorded_steps_train_as_the_plain_loop_and_the_cpu_do(mnist: Dataset) -
 
 @pytest.mark.parametrize("total_steps", [0, 2 * 101])
 def test_replayed_or_not_the_numbers_are_the_same_to_the_bit(mnist: Dataset, total_steps: int) -> None:
-    data = Digits(mnist.train.images[: 100 * 64 + 7], mnist.train.labels[: 100 * 64 + 7])
+    data = Examples(mnist.train.inputs[: 100 * 64 + 7], mnist.train.labels[: 100 * 64 + 7])
     train_on = partial(losses_of, data=data, epochs=2, device="cuda", total_steps=total_steps)
     one_by_one, loop, *graphed = (
         train_on(plan, at_once=0.0),
@@ -151,7 +151,7 @@ def test_a_session_on_the_gpu_is_saved_and_resumed_to_the_bit(small_mnist: Path)
 
 
 def test_steps_in_detail_change_nothing_and_show_the_gradients_of_their_own_batch(mnist: Dataset) -> None:
-    data = Dataset(mnist.name, Digits(mnist.train.images[:12_800], mnist.train.labels[:12_800]), mnist.test)
+    data = Dataset(mnist.name, Examples(mnist.train.inputs[:12_800], mnist.train.labels[:12_800]), mnist.test)
     config = TrainingConfig(epochs=1, device="cuda")
     plainly, in_detail = (TrainingState(config, data) for _ in range(2))
     run(plainly, config, data)
@@ -180,9 +180,9 @@ def test_the_gradients_are_the_last_batchs_after_a_group_and_after_a_single_step
 
 
 def test_a_restart_with_other_settings_is_recorded_anew(mnist: Dataset) -> None:
-    data = Dataset(mnist.name, Digits(mnist.train.images[:6400], mnist.train.labels[:6400]), mnist.test)
-    for settings in ({"hidden_size": 100}, {"hidden_size": 50}, {"batch_size": 32}, {"hidden_size": 100}):
-        config = TrainingConfig(epochs=1, device="cuda", **settings)  # type: ignore[arg-type]
+    data = Dataset(mnist.name, Examples(mnist.train.inputs[:6400], mnist.train.labels[:6400]), mnist.test)
+    for settings in ({"hidden_sizes": (100,)}, {"hidden_sizes": (50,)}, {"batch_size": 32}, {"hidden_sizes": (100,)}):
+        config = TrainingConfig(epochs=1, device="cuda", **settings)
         state = TrainingState(config, data)
         losses = losses_in(run(state, config, data))
         assert losses[-1] < losses[0]
@@ -193,13 +193,14 @@ def test_ruined_weights_are_found_on_the_gpu(mnist: Dataset) -> None:
     state = TrainingState(TrainingConfig(device="cuda"), mnist)
     assert state.weights_are_finite()
     with torch.no_grad():
-        state.model.output.weight[3, 5] = torch.nan
+        next(state.model.parameters())[3, 5] = torch.nan
     assert not state.weights_are_finite() and math.isfinite(state.largest_weight())
 
 
 def test_the_gpus_memory_bounds_a_model(small_mnist: Path) -> None:
     assert available_memory(torch.device("cuda")) <= torch.cuda.mem_get_info()[1]
-    *_, end = Session(TrainingConfig(hidden_size=10**8, data_dir=small_mnist, device="cuda")).events(threading.Event())
+    config = TrainingConfig(hidden_sizes=(10**8,), data_dir=small_mnist, device="cuda")
+    *_, end = Session(config).events(threading.Event())
     assert isinstance(end, RunFinished) and "GB are available" in end.message
 
 

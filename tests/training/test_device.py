@@ -78,8 +78,8 @@ def test_cublas_is_asked_for_the_same_numbers_each_time_only_where_there_is_a_gp
 
 def test_there_are_never_more_threads_than_cores() -> None:
     cores = len(os.sched_getaffinity(0))
-    assert choose_threads(TrainingConfig(threads=1024)) == cores
-    assert choose_threads(TrainingConfig(threads=1)) == 1
+    assert choose_threads(TrainingConfig(threads=1024), 784) == cores
+    assert choose_threads(TrainingConfig(threads=1), 784) == 1
 
 
 def test_1024_threads_and_the_largest_batches_train_all_the_same(small_mnist: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_examples_are_the_notebooks_and_the_model_learns_to_read_them(mnist_
     preview = next(event for event in events if isinstance(event, Preview))
     assert preview.indices == tuple(range(1000, 1020))
     assert preview.labels == (9, 0, 2, 5, 1, 9, 7, 8, 1, 0, 4, 1, 7, 9, 6, 4, 2, 6, 8, 1)
-    assert preview.pixels[3] == dataset.test.images[1003].numpy().tobytes()
+    assert preview.pixels[3] == dataset.test.inputs[1003].numpy().tobytes()
     snapshots = [event for event in events if isinstance(event, Predictions)]
     assert len(snapshots) == 1 + 10 + 1  # before the first batch, as often as the notebook prints, at the end
     right = [sum(a == b for a, b in zip(look.predictions, preview.labels, strict=True)) for look in snapshots]

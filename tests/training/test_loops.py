@@ -10,7 +10,7 @@ from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
 from mlp_tui.config import PRINT_EVERY
-from mlp_tui.training.data.batches import Batches, Digits, normalise
+from mlp_tui.training.data.batches import Batches, Examples, normalise
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.loops import test as run_test
 from mlp_tui.training.loops import train
@@ -35,18 +35,18 @@ class NotebookModel(nn.Module):
         return x
 
 
-def digits(size: int, seed: int = 0) -> Digits:
+def digits(size: int, seed: int = 0) -> Examples:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(10, (size,), generator=generator)
     images = torch.randint(90, (size, 28, 28), generator=generator, dtype=torch.uint8)
     images[torch.arange(size), 4 + 2 * labels, 4:24] += 150
-    return Digits(images, labels)
+    return Examples(images, labels)
 
 
 @pytest.mark.parametrize("shape", [(3, 28, 28), (3, 1, 28, 28)])
 def test_the_model_takes_images_with_and_without_a_channel(shape: tuple[int, ...]) -> None:
     assert MultiLayerPerceptron()(torch.randn(shape)).shape == (3, 10)
-    assert MultiLayerPerceptron(hidden_size=7).hidden.weight.shape == (7, 784)
+    assert MultiLayerPerceptron(hidden_sizes=(7,)).hidden.weight.shape == (7, 784)
 
 
 def test_weights_go_to_the_notebooks_model_and_back() -> None:
@@ -89,7 +89,7 @@ def test_train_counts_from_one_and_averages_over_batches_and_images() -> None:
     model = MultiLayerPerceptron()
     loader = Batches(data, 32)
     with torch.no_grad():
-        first = model(normalise(data.images[:32])).argmax(-1) == data.labels[:32]
+        first = model(normalise(data.inputs[:32])).argmax(-1) == data.labels[:32]
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     events = list(train(model, loader, nn.CrossEntropyLoss(), optimizer, epoch=2))
     assert [(event.epoch, event.batch, event.batches) for event in events] == [(3, i, 4) for i in (1, 2, 3, 4)]
@@ -100,7 +100,7 @@ def test_train_counts_from_one_and_averages_over_batches_and_images() -> None:
 
 def test_train_and_test_take_a_data_loader_too() -> None:
     data = digits(640)
-    dataset = TensorDataset(normalise(data.images), data.labels)
+    dataset = TensorDataset(normalise(data.inputs), data.labels)
     model, loss_fn = MultiLayerPerceptron(), nn.CrossEntropyLoss()
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     for epoch in range(2):
@@ -117,7 +117,7 @@ def test_test_averages_over_batches_and_leaves_the_weights_alone() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     result = run_test(model, Batches(data, 100), loss_fn)
     with torch.no_grad():
-        outputs = model(normalise(data.images))
+        outputs = model(normalise(data.inputs))
         losses = [loss_fn(outputs[:100], data.labels[:100]), loss_fn(outputs[100:], data.labels[100:])]
     assert result.loss == pytest.approx(sum(loss.item() for loss in losses) / 2)
     assert result.accuracy == pytest.approx((outputs.argmax(-1) == data.labels).float().mean().item())

@@ -20,35 +20,39 @@ from .test_loops import digits
 
 
 def test_a_model_for_which_there_is_no_memory_is_a_sentence_before_anything_is_allocated(small_mnist: Path) -> None:
-    config = TrainingConfig(hidden_size=10**9, data_dir=small_mnist, device="cpu")
+    config = TrainingConfig(hidden_sizes=(10**9,), data_dir=small_mnist, device="cpu")
     before = psutil.Process().memory_info().rss
     *_, end = Session(config).events(threading.Event())
     assert isinstance(end, RunFinished) and end.reason == "failed"
     assert end.message.startswith(
-        "A hidden layer of 1,000,000,000 units and batches of 64 need 26,260 GB of memory (weights, gradients, "
+        "Hidden layers of 1,000,000,000 units and batches of 64 need 26,260 GB of memory (weights, gradients, "
     )
-    assert end.message.endswith(" are available: choose a smaller --hidden-size, --batch-size or --test-batch-size.")
+    assert end.message.endswith(" are available: choose smaller --hidden-sizes, --batch-size or --test-batch-size.")
     assert psutil.Process().memory_info().rss < before + 200e6
     assert not list(Path("runs").glob("*"))
 
 
+MNIST = 60_000, 10_000, 28 * 28, 10
+"""Examples to train on and to test on, the numbers of each, and classes."""
+
+
 def test_a_batch_needs_memory_for_the_images_that_there_are() -> None:
-    small, large = (needed_memory(TrainingConfig(batch_size=size), 60_000, 10_000) for size in (64, 60_000))
+    small, large = (needed_memory(TrainingConfig(batch_size=size), *MNIST) for size in (64, 60_000))
     assert large > small + 60_000 * 784 * 4 * 2
-    assert needed_memory(TrainingConfig(batch_size=2**31 - 1), 60_000, 10_000) == large
-    tests = needed_memory(TrainingConfig(batch_size=1, test_batch_size=2**31 - 1), 60_000, 10_000)
+    assert needed_memory(TrainingConfig(batch_size=2**31 - 1), *MNIST) == large
+    tests = needed_memory(TrainingConfig(batch_size=1, test_batch_size=2**31 - 1), *MNIST)
     assert tests > 10_000 * (784 + 100) * 4
 
 
 def test_what_a_run_takes_is_within_what_it_was_said_to_need() -> None:
-    config = TrainingConfig(hidden_size=20_000, device="cpu")
+    config = TrainingConfig(hidden_sizes=(20_000,), device="cpu")
     data = Dataset("mnist", digits(64), digits(10))
     before = psutil.Process().memory_info().rss
     state = TrainingState(config, data)
     state.model(torch.zeros(64, 28, 28)).sum().backward()
     taken = psutil.Process().memory_info().rss - before
     parameters = 20_000 * 784 * 4
-    assert 2 * parameters < taken < needed_memory(config, 64, 10)
+    assert 2 * parameters < taken < needed_memory(config, 64, 10, 784, 10)
 
 
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, limits: dict[str, str]) -> None:

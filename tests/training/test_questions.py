@@ -11,9 +11,10 @@ from torch import nn, optim
 from mlp_tui.config import TrainingConfig
 from mlp_tui.events import BatchFinished, DigitImages, Event, LearningRateChanged, Mistakes, StepTaken, Weights
 from mlp_tui.session import Session
-from mlp_tui.training.data.batches import Batches, Dataset, normalise
+from mlp_tui.training.data.batches import Batches, Dataset, Examples, normalise
 from mlp_tui.training.data.centring import FAINT, centred
 from mlp_tui.training.loops import test as run_test
+from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.questions import NAMED, examine, read_drawing, weights
 from mlp_tui.training.state import TrainingState
 
@@ -39,30 +40,57 @@ def test_a_drawing_without_ink_gets_no_answer() -> None:
     assert read_drawing(state(), bytes([FAINT - 1] * 784)) is None
 
 
+def on_other_data(*shape: int) -> TrainingState:
+    """A run on examples of that shape: bytes where they are pictures, numbers where they are rows."""
+    inputs = torch.zeros(10, *shape, dtype=torch.uint8 if len(shape) > 1 else torch.float32)
+    examples = Examples(inputs, torch.arange(10))
+    return TrainingState(TrainingConfig(device="cpu"), Dataset("other", examples, examples))
+
+
+@pytest.mark.parametrize(("height", "width"), [(56, 56), (14, 14), (20, 64)])
+def test_a_drawing_is_made_as_large_as_the_datas_pictures(height: int, width: int) -> None:
+    pixels = bytearray(784)
+    for y in range(4, 24):
+        pixels[y * 28 + 8 : y * 28 + 18] = bytes([255] * 10)
+    drawing = read_drawing(on_other_data(height, width), bytes(pixels))
+    assert drawing and len(drawing.pixels) == height * width
+    seen = torch.tensor(list(drawing.pixels), dtype=torch.float32).view(height, width)
+    small = torch.tensor(list(centred(bytes(pixels)) or b""), dtype=torch.float32).view(28, 28)
+    assert float(seen.mean()) == pytest.approx(float(small.mean()), rel=0.05)
+    assert seen[height // 2, width // 2] > 200 and seen[:, 0].max() == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 28, 28), (7,)])
+def test_a_drawing_gets_no_answer_where_the_model_reads_colours_or_a_table(shape: tuple[int, ...]) -> None:
+    assert read_drawing(on_other_data(*shape), bytes([255] * 784)) is None
+
+
 def test_the_weights_come_back_within_half_a_step_of_their_scale() -> None:
     now, data = state(), digits(1200)
+    assert isinstance(now.model, MultiLayerPerceptron)
     with torch.no_grad():
         now.model.hidden.bias[7] = -1e6
-    shown = weights(now, data)
+    shown = weights(now, Dataset("mnist", data, data))
     incoming = torch.tensor([list(unit) for unit in shown.incoming], dtype=torch.float32).sub_(128) * shown.scale
     assert torch.allclose(incoming, now.model.hidden.weight, atol=shown.scale * 0.51)
     assert shown.outgoing[3] == pytest.approx(now.model.output.weight[:, 3].tolist())
-    on = (now.model.hidden(normalise(data.images[:1000]).flatten(1)) > 0).float().mean(0)
+    on = (now.model.hidden(normalise(data.inputs[:1000]).flatten(1)) > 0).float().mean(0)
     assert shown.activity == pytest.approx(on.tolist(), abs=1e-6)
     assert [unit for unit, share in enumerate(shown.activity) if share == 0] == [7]
 
 
 def test_weights_that_are_not_finite_do_not_stop_the_event() -> None:
     now = state()
+    assert isinstance(now.model, MultiLayerPerceptron)
     with torch.no_grad():
         now.model.hidden.weight[0, 0] = torch.nan
-    assert len(weights(now, digits(10)).incoming) == 100
+    assert len(weights(now, Dataset("mnist", digits(10), digits(10))).incoming) == 100
 
 
 def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> None:
     now, data, emitted = state(), digits(500), set[int]()
     result = run_test(now.model, Batches(data, 100), nn.CrossEntropyLoss(), epoch=1)
-    images, mistakes = examine(result, data, emitted)
+    images, mistakes = examine(result, data, 10, emitted)
     assert isinstance(images, DigitImages) and isinstance(mistakes, Mistakes)
     predictions = result.logits.argmax(1)
     for label in range(10):
@@ -76,8 +104,8 @@ def test_the_mistakes_of_a_test_are_counted_and_the_most_confident_named() -> No
     assert mistakes.labels[0] == int(data.labels[place]) and mistakes.predictions[0] == int(predictions[place])
     assert mistakes.confidences[0] == pytest.approx(float(result.logits[place].softmax(0).max()))
     assert images.indices == mistakes.indices
-    assert images.pixels[0] == data.images[place].numpy().tobytes()
-    assert [type(event) for event in examine(result, data, emitted)] == [Mistakes]  # the pixels were emitted
+    assert images.pixels[0] == data.inputs[place].numpy().tobytes()
+    assert [type(event) for event in examine(result, data, 10, emitted)] == [Mistakes]  # the pixels were emitted
 
 
 def test_a_step_in_detail_is_the_step_that_the_plain_loop_takes(small_mnist: Path) -> None:

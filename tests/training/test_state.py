@@ -54,10 +54,11 @@ def test_a_state_comes_back_from_a_checkpoint_with_all_that_a_run_needs(tmp_path
     assert all(torch.equal(a, b) for a, b in zip(ours.model.parameters(), other.model.parameters(), strict=True))
 
 
-def test_a_checkpoint_of_an_earlier_version_is_resumed(small_mnist: Path) -> None:
+def test_a_checkpoint_of_an_earlier_version_is_resumed(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_tui.training.fit.EVENT_SECONDS", 0.0)  # an event after batch 3, on a slow day too
     raw = small_mnist / "MNIST" / "raw"
     data = Dataset("mnist", read_split(raw, "train"), read_split(raw, "t10k"))
-    config = TrainingConfig(epochs=3, hidden_size=2, schedule="one-cycle", device="cpu")
+    config = TrainingConfig(epochs=3, hidden_sizes=(2,), schedule="one-cycle", device="cpu")
     resumed, straight = TrainingState(config, data), TrainingState(config, data)
     assert checkpoint.restore(EARLIER, resumed) > 0
     assert (resumed.epoch, resumed.totals.batches, resumed.learning_rate) == (1, 4, 0.005)
@@ -86,14 +87,15 @@ def test_weights_that_are_not_finite_are_found_wherever_they_are() -> None:
 def test_large_weights_are_finite() -> None:
     now = state()
     with torch.no_grad():
-        now.model.hidden.weight.fill_(3e38)  # their sum, and their squares, are not
+        next(now.model.parameters()).fill_(3e38)  # their sum, and their squares, are not
     assert now.weights_are_finite()
 
 
 def test_the_largest_weight_is_one_that_is_finite() -> None:
     now = state()
     with torch.no_grad():
-        now.model.output.weight[0, :4] = torch.tensor([-123.0, torch.nan, torch.inf, -torch.inf])
+        values = torch.tensor([-123.0, torch.nan, torch.inf, -torch.inf])
+        dict(now.model.named_parameters())["output.weight"][0, :4] = values
     assert now.largest_weight() == 123.0
 
 
@@ -167,7 +169,7 @@ def put_changed(**changes: object) -> Callable[[Path], None]:
         put_changed(random=torch.zeros(3)),
         put_changed(model={}),
         put_changed(optimizer={"state": {}, "param_groups": []}),
-        put_changed(model=state(hidden_size=7).state_dict()["model"]),
+        put_changed(model=state(hidden_sizes=(7,)).state_dict()["model"]),
     ],
 )
 def test_a_checkpoint_that_is_something_else_is_a_sentence(tmp_path: Path, put: Callable[[Path], None]) -> None:

@@ -19,7 +19,8 @@ from ...errors import UserError
 from ...events import SIDE, Preparing
 from ...files import open_regular, written_whole
 from ..memory import available_memory, gigabytes
-from .batches import Dataset, Digits
+from .batches import Dataset, Examples
+from .torchvision_sets import import_torchvision
 
 SPLITS = ("train", "t10k")
 
@@ -45,7 +46,7 @@ def load_mnist(data_dir: Path) -> Generator[Preparing, None, Dataset]:
     return Dataset("mnist", train, test)
 
 
-def read_split(raw: Path, split: str) -> Digits:
+def read_split(raw: Path, split: str) -> Examples:
     """One split ("train" or "t10k") from its two files. Raises UserError, naming the file that is at fault."""
     images_path, labels_path = raw / f"{split}-images-idx3-ubyte", raw / f"{split}-labels-idx1-ubyte"
     images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
@@ -55,7 +56,7 @@ def read_split(raw: Path, split: str) -> Digits:
         raise damaged(labels_path, f"holds {len(labels)} labels for {len(images)} images")
     if int(labels.max()) > 9:
         raise damaged(labels_path, f"holds the label {int(labels.max())}")
-    return Digits(images, labels.to(torch.int64))
+    return Examples(images, labels.to(torch.int64))
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
@@ -103,13 +104,7 @@ def download(raw: Path, names: list[str]) -> Generator[Preparing, None, None]:
     folder already is used in place of the network. Yields what it is doing. Raises UserError.
     """
     yield Preparing("Loading torchvision")
-    try:
-        from torchvision.datasets import MNIST
-    except Exception as error:  # a wheel that does not fit torch's raises RuntimeError, or worse
-        raise UserError(
-            f"torchvision, which downloads MNIST, cannot be imported ({error}): "
-            "install the torchvision made for this torch (pip install --force-reinstall torch torchvision)."
-        ) from error
+    MNIST = import_torchvision("downloads MNIST").MNIST
     checksums = {filename.removesuffix(".gz"): md5 for filename, md5 in MNIST.resources}
     try:
         raw.mkdir(parents=True, exist_ok=True)

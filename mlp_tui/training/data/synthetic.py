@@ -11,11 +11,11 @@ from torch import Tensor
 from ...config import CACHE_DIR
 from ...events import SIDE, Preparing
 from ...files import open_regular, written_whole
-from .batches import Dataset, Digits
+from .batches import Dataset, Examples
 
 SEED = 20_000_817
 SIZES = [60_000, 10_000]
-"""Digits to train on, and to test on."""
+"""Examples to train on, and to test on."""
 VERSION = 1  # raise it when the drawing changes, so that no old cache is read
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def load_synthetic(notice: str = "") -> Generator[Preparing, None, Dataset]:
                 torch.save((images, labels), file)
         except OSError as error:
             log.warning("The built-in digits were not kept in %s (%s): they are drawn anew each time.", cache, error)
-    train, test = (Digits(*part) for part in zip(torch.split(images, SIZES), torch.split(labels, SIZES), strict=True))
+    train, test = (Examples(*part) for part in zip(torch.split(images, SIZES), torch.split(labels, SIZES), strict=True))
     return Dataset("synthetic", train, test, notice)
 
 

@@ -69,6 +69,7 @@ class StepsByHand:
     """
 
     group = 1
+    name = "by hand"
 
     def __init__(self, layers: list[Layer], loss_fn: nn.CrossEntropyLoss, optimizer: Adam) -> None:
         self._layers = layers

@@ -50,6 +50,7 @@ class GraphedSteps:
     """
 
     group = GROUP
+    name = "CUDA graph"
 
     def __init__(self, model: nn.Module, loss_fn: nn.Module, optimizer: Adam, record: Record = record_on_cuda) -> None:
         self._model, self._loss_fn, self._optimizer = model, loss_fn, optimizer
@@ -98,7 +99,7 @@ class GraphedSteps:
 
     def _prepare(self, loader: Batches) -> None:
         """Records the steps of a group; model and optimizer are afterwards as before."""
-        model, optimizer, device = self._model, self._optimizer, loader.digits.images.device
+        model, optimizer, device = self._model, self._optimizer, loader.examples.inputs.device
         self._loader, self._replay = loader, None
         self._rows = torch.zeros(GROUP, loader.batch_size, dtype=torch.int64, device=device)
         self._rates = torch.zeros(GROUP, device=device)

@@ -48,7 +48,12 @@ def plan(model: nn.Module, loss_fn: nn.Module, optimizer: optim.Optimizer) -> St
 def layers_of(model: nn.Module) -> list[Layer]:
     """The linear layers of a stack, in their order; none where the model is anything else."""
     if type(model) is MultiLayerPerceptron:
-        stack: list[nn.Module] = [nn.Flatten(), model.hidden, nn.ReLU(), model.output]
+        if model.dropout.p or type(model.dropout) is not nn.Dropout:
+            return []
+        stack: list[nn.Module] = [nn.Flatten()]
+        for linear in model.linears[:-1]:
+            stack += [linear, model.activation]
+        stack.append(model.output)
     elif type(model) is nn.Sequential:
         stack = list(model)
     else:

@@ -55,3 +55,13 @@ def side_by_side(blocks: Sequence[Sequence[list[Segment]]], columns: int, gap: i
         for start in range(0, len(blocks), columns)
         for parts in zip(*blocks[start : start + columns], strict=True)
     ]
+
+
+def centred(lines: list[list[Segment]], size: Cell, cell: Cell) -> list[list[Segment]]:
+    """A picture of that size in the middle of a cell that may be larger."""
+    (width, height), (left, top) = size, ((cell[i] - size[i]) // 2 for i in (0, 1))
+    if size == cell:
+        return lines
+    before, behind, blank = Segment(" " * left), Segment(" " * (cell[0] - width - left)), [Segment(" " * cell[0])]
+    rows = [[before, *line, behind] for line in lines]
+    return [*[blank] * top, *rows, *[blank] * (cell[1] - height - top)]

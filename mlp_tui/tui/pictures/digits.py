@@ -1,4 +1,4 @@
-"""Pictures of 28x28 pixels in coloured characters, and the colour maps that they are drawn in."""
+"""Pictures in coloured characters, and the colour maps that gray ones are drawn in."""
 
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -7,7 +7,8 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import QUADRANTS, in_quadrants, in_ramp, lit, quarters, resized
+from ...headless.characters import DIGIT, QUADRANTS, PictureShape, in_quadrants, in_ramp, lit, quarters, resized, within
+from .arrange import centred
 from .glyphs import ASCII, Glyphs
 
 if TYPE_CHECKING:
@@ -58,34 +59,60 @@ def shades(bright: int, dark: int) -> Style:
     return Style(color=viridis(bright), bgcolor=viridis(dark))
 
 
-def two_tones(values: "NDArray[np.float32]") -> "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]":
+def tinted(lit: int | list[int], rest: int | list[int]) -> Style:
+    """The style of a cell: the brightness of its lit quarters and of the others, or red, green and blue of each."""
+    if isinstance(lit, int):
+        assert isinstance(rest, int)
+        return shades(lit, rest)
+    assert not isinstance(rest, int)
+    return Style(color=Color.from_rgb(*lit), bgcolor=Color.from_rgb(*rest))
+
+
+def two_tones(
+    values: "NDArray[np.float32]", brightness: "NDArray[np.float32] | None" = None
+) -> "tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]":
     """Pictures of shape (..., 2 * height, 2 * width) as cells of two tones each, in shape (..., height, width).
 
-    The quarters of a cell that are above the middle of its range are lit, and have one tone; the rest has another.
-    Returned are the cells' places in QUADRANTS, the means of what is lit (0 where nothing is), and of the rest.
+    The quarters of a cell whose `brightness`, or else value, is above the middle of its range are lit, and have one
+    tone; the rest has another. Returned are the cells' places in QUADRANTS, the means of what is lit (0 where
+    nothing is), and of the rest.
     """
     import numpy as np
 
     parts = quarters(values)
-    above = parts > (parts.min(0) + parts.max(0)) / 2
+    by = parts if brightness is None else quarters(brightness)
+    above = by > (by.min(0) + by.max(0)) / 2
     count = above.sum(0)
     return lit(above), (parts * above).sum(0) / np.maximum(count, 1), (parts * ~above).sum(0) / (4 - count)
 
 
 @lru_cache(maxsize=128)
-def _picture(pixels: bytes, width: int, height: int, ascii: bool, colour: bool) -> list[list[Segment]]:
+def _picture(
+    pixels: bytes, width: int, height: int, ascii: bool, colour: bool, shape: PictureShape
+) -> list[list[Segment]]:
+    inner = within(width, height, shape)
     if not colour:
-        return [[Segment(line)] for line in (in_ramp if ascii else in_quadrants)(pixels, width, height)]
-    cells = two_tones(resized([pixels], 2 * width, 2 * height)[0].round())
-    return [
-        list(Segment.simplify(Segment(QUADRANTS[place], shades(*tones)) for place, *tones in zip(*row, strict=True)))
+        lines = [[Segment(line)] for line in (in_ramp if ascii else in_quadrants)(pixels, *inner, shape)]
+        return centred(lines, inner, (width, height))
+    values = resized([pixels], 2 * inner[0], 2 * inner[1], shape=shape)[0].round()
+    if len(values) < 3:
+        cells = two_tones(values[0])
+    else:
+        (places,), *tones = two_tones(values[:3], values[:3].mean(0, keepdims=True))
+        cells = places, *(tone.transpose(1, 2, 0) for tone in tones)
+    lines = [
+        list(Segment.simplify(Segment(QUADRANTS[place], tinted(*tones)) for place, *tones in zip(*row, strict=True)))
         for row in zip(*(part.astype(int).tolist() for part in cells), strict=True)
     ]
+    return centred(lines, inner, (width, height))
 
 
-def picture(pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool) -> list[list[Segment]]:
-    """An image of 28x28 bytes as `height` rows of segments, `width` cells each; without `colour` in no style.
+def picture(
+    pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool, shape: PictureShape = DIGIT
+) -> list[list[Segment]]:
+    """An image of bytes as `height` rows of segments, `width` cells each; without `colour` in no style.
 
-    The pictures drawn last are kept, and are not to be changed: most stay on the screen while all else changes.
+    A picture of three channels is drawn in its own colours. The pictures drawn last are kept, and are not to be
+    changed: most stay on the screen while all else changes.
     """
-    return _picture(pixels, width, height, glyphs is ASCII, colour)
+    return _picture(pixels, width, height, glyphs is ASCII, colour, shape)

@@ -1,4 +1,4 @@
-"""Weights as pictures: a unit's incoming weights, 28x28 bytes with 128 for zero, in coloured blocks or in marks."""
+"""Weights as pictures: a unit's incoming weights, bytes with 128 for zero, in coloured blocks or in marks."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import QUADRANTS, resized
+from ...headless.characters import QUADRANTS, SIDE, resized, within
+from .arrange import centred
 from .digits import DEGREES, diverging, two_tones
 from .glyphs import Glyphs
 
@@ -20,21 +21,30 @@ if TYPE_CHECKING:
 ZERO = 128
 """The byte that stands for a weight of zero."""
 
+Shape = tuple[int, ...]
+"""The height and the width of what a unit reads, in pixels."""
+
+WHOLE: Shape = (SIDE, SIDE)
+
 
 def usual(incoming: Sequence[bytes]) -> float:
     """The usual size of a weight, zero left out of its byte: the root of the mean square, over some of the units."""
     import numpy as np
 
+    if not incoming:
+        return 1.0
     some = incoming[:: math.ceil(len(incoming) / 64)]
     weights = np.frombuffer(b"".join(some), np.uint8).astype(np.int64) - ZERO
     return math.sqrt(int((weights * weights).sum()) / len(weights)) or 1.0
 
 
-def in_blocks(incoming: Sequence[bytes], width: int, height: int, full: float) -> list[list[list[int]]]:
+def in_blocks(
+    incoming: Sequence[bytes], width: int, height: int, full: float, shape: Shape = WHOLE
+) -> list[list[list[int]]]:
     """Units' weights in pictures of that size, in two tones a cell: each cell's code, as `block` draws it."""
     import numpy as np
 
-    lit, *tones = two_tones(resized(incoming, 2 * width, 2 * height, ZERO))
+    lit, *tones = two_tones(resized(incoming, 2 * width, 2 * height, ZERO, (shape[0], shape[1], 1))[:, 0])
     one, other = (_degrees(tone, full) for tone in tones)
     steps = 2 * DEGREES + 1
     # Where the two colours come out equal, and where all quarters are, one will do.
@@ -52,25 +62,36 @@ def block(code: int, count: int, dark: bool) -> Segment:
     return Segment(QUADRANTS[quarters] * count, Style(color=diverging(one, dark), bgcolor=diverging(other, dark)))
 
 
-def in_marks(incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs) -> list[list[str]]:
+def in_marks(
+    incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, shape: Shape = WHOLE
+) -> list[list[str]]:
     """Units' weights in pictures of that size, a character for each cell, where there are no shades."""
-    degrees = _degrees(resized(incoming, width, height, ZERO), full).tolist()
+    degrees = _degrees(resized(incoming, width, height, ZERO, (shape[0], shape[1], 1))[:, 0], full).tolist()
     return [["".join(glyphs.marks[degree] for degree in row) for row in unit] for unit in degrees]
 
 
 def pictures(
-    incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, dark: bool | None
+    incoming: Sequence[bytes],
+    width: int,
+    height: int,
+    full: float,
+    glyphs: Glyphs,
+    dark: bool | None,
+    shape: Shape = WHOLE,
 ) -> list[list[list[Segment]]]:
     """Units' weights as rows of segments each; `full` gets the strongest colour.
 
     `dark` says which theme the colours are for; None: marks in place of colours.
     """
+    size = within(width, height, shape)
     if dark is None:
-        return [[[Segment(line)] for line in unit] for unit in in_marks(incoming, width, height, full, glyphs)]
-    return [
-        [[block(code, len(list(run)), dark) for code, run in groupby(row)] for row in unit]
-        for unit in in_blocks(incoming, width, height, full)
-    ]
+        units = [[[Segment(line)] for line in unit] for unit in in_marks(incoming, *size, full, glyphs, shape)]
+    else:
+        units = [
+            [[block(code, len(list(run)), dark) for code, run in groupby(row)] for row in unit]
+            for unit in in_blocks(incoming, *size, full, shape)
+        ]
+    return [centred(unit, size, (width, height)) for unit in units]
 
 
 def _degrees(weights: "NDArray[np.float32]", full: float) -> "NDArray[np.int64]":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 from typing_extensions import Doc
 
-from ...config import TrainingConfig
+from ...config import TrainingConfig, as_text
 from ...errors import UserError
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 
@@ -27,10 +28,13 @@ LONGEST = 24
 """Characters of a number: enough for any seed, and for a learning rate to its last digit."""
 
 ABOUT = 5
-"""Lines at the bottom, the first of them empty: room for the longest help on the narrowest screen."""
+"""Lines at the bottom, the first of them empty; more where the longest help needs them."""
 
-WIDE, TALL = 116, 36
-"""The size of a screen from which each setting's help stands beside it."""
+MARGIN = 7
+"""Columns that the help at the bottom does not have."""
+
+COMPACT, WIDE, TALL = 80, 116, 36
+"""The width of the form without the helps, and the size of a screen from which they stand beside the settings."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,13 @@ class Setting:
                 raise UserError(f"--{self.option} must name a folder.")
             return Path(os.path.expanduser(text))  # there is no shell that would do so
         try:
+            if self.kind is str:
+                return text
+            if get_origin(self.kind) is tuple:
+                return tuple(int(number) for number in text.replace(",", " ").split())
             return self.kind(text)
         except ValueError:
-            what = "a whole number" if self.kind is int else "a number"
+            what = "a number" if self.kind is float else "a whole number" if self.kind is int else "whole numbers"
             raise UserError(f"--{self.option} must be {what}{f', not {text!r}' if text else ''}.") from None
 
 
@@ -86,11 +94,6 @@ def read_settings() -> list[Setting]:
 
 
 SETTINGS = read_settings()
-
-
-def as_text(value: object) -> str:
-    """A value as one would type it."""
-    return str(value).removesuffix(".0")
 
 
 def filled_in(config: TrainingConfig, texts: Mapping[str, str]) -> tuple[TrainingConfig, dict[str, str]]:
@@ -227,14 +230,13 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
         self.fields: dict[str, Input | Choice] = {
             setting.name: Choice(setting.choices, texts[setting.name], glyphs)
             if setting.choices
-            else Input(texts[setting.name], compact=True, max_length=0 if setting.kind is Path else LONGEST)
+            else Input(texts[setting.name], compact=True, max_length=LONGEST if setting.kind in (int, float) else 0)
             for setting in SETTINGS
         }
         self.names = {setting.name: Static(f"  {setting.option}", markup=False) for setting in SETTINGS}
         self.helps = {setting.name: Static(setting.summary, classes="help", markup=False) for setting in SETTINGS}
         self.grid = Grid()
         self.about = Static(id="about", markup=False)
-        self.about.styles.height = ABOUT
         self.box = Vertical()
 
     def compose(self) -> ComposeResult:
@@ -252,7 +254,10 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
         self.show()
 
     def on_resize(self) -> None:
-        self.grid.styles.max_height = max(1, self.size.height - self.box.gutter.height - ABOUT)
+        helps = (textwrap.wrap(setting.help, max(1, min(self.size.width, COMPACT) - MARGIN)) for setting in SETTINGS)
+        about = min(max(ABOUT, 1 + max(map(len, helps))), max(ABOUT, self.size.height // 2))
+        self.about.styles.height = about
+        self.grid.styles.max_height = max(1, self.size.height - self.box.gutter.height - about)
         self.show()
 
     def on_input_changed(self) -> None:
@@ -286,7 +291,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
             self.names[name].set_class(focused, "-focused")
             if focused:
                 self.about.set_class(complaint is not None, "-wrong")
-                was = f"Was {as_text(getattr(self.config, name))}." if changed else ""
+                was = f"Was {as_text(getattr(self.config, name)) or 'empty'}." if changed else ""
                 say(self.about, complaint or f"{setting.more if beside else setting.help} {was}".strip())
         wrong = len(self._complaints)
         enter = f"{self._glyphs.wrong} {wrong} wrong" if wrong else "Enter takes these"

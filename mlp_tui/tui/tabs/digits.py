@@ -1,4 +1,4 @@
-"""The examples, one of them large, with the probabilities of the ten digits and how they moved."""
+"""The examples, one of them in detail, with the probabilities of the classes and how they moved."""
 
 import math
 from bisect import bisect_right
@@ -11,16 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from ...events import Predictions, Preview
+from ...headless.data import MNIST, Data, cut, padded
+from ..pictures import rows
 from ..pictures.arrange import arrange
 from ..pictures.bars import bar, columns
 from ..pictures.digits import picture
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
-from ..widgets.digit_grid import SIZES, DigitGrid
+from ..widgets.answer import likeliest_first
+from ..widgets.digit_grid import DigitGrid, sizes
 from ..widgets.lines import Line, Lines
 from ..widgets.loss_chart import epoch_ticks
 from ..widgets.panel import retitle
-from .tab import Tab
+from .tab import OWN_LOOP, Tab
 
 PICTURE = (28, 14)
 """The cells of the large picture: two pixels each, one over the other, so that every pixel is seen."""
@@ -77,10 +80,10 @@ class DigitsTab(Tab):
         self.grid.choose(self.chosen)
 
     def show(self, state: RunState) -> None:
-        if state.preview is not self._state.preview:
+        before, self._state = self._state, state
+        if state.preview is not before.preview:
             self._lay_out(state.preview)
-        self._state = state
-        self.grid.show(state.preview, state.predictions)
+        self.grid.show(state)
         self.detail.show(state, self.chosen)
 
     def on_resize(self) -> None:
@@ -94,8 +97,9 @@ class DigitsTab(Tab):
         self.set_class(wide, "-wide")
         self.grid.display = preview is not None
         if preview is not None:
-            count = len(preview.labels)
-            self.grid.styles.height = grid_height(self.size.width - 2 * wide, self.size.height - tall, count) + tall
+            count, data = len(preview.labels), self._state.data
+            room = self.size.width - 2 * wide, self.size.height - tall
+            self.grid.styles.height = grid_height(*room, count, data) + tall
 
     def action_move(self, x: int, y: int) -> None:
         place = self.chosen + x + y * self.grid.columns
@@ -113,15 +117,17 @@ class DigitsTab(Tab):
         self.action_choose(message.place)
 
 
-def grid_height(width: int, height: int, count: int) -> int:
-    """The lines for `count` small digits on a screen that holds the large one too."""
+def grid_height(width: int, height: int, count: int, data: Data = MNIST) -> int:
+    """The lines for `count` small examples on a screen that holds the large one too."""
     room = height - PICTURE[1] - 1
-    (_, cell), columns, *_ = arrange(width, room, count, SIZES)
+    if not data.pictures:
+        return max(2, min(count + 1, room))
+    (_, cell), columns, *_ = arrange(width, room, count, sizes(data, room))
     return max(1, min(math.ceil(count / columns), room // (cell + 1)) * (cell + 1))
 
 
 class DigitDetail(Lines):
-    """One example: its picture, what the model makes of it, and a row for each digit's probability.
+    """One example: its picture or its values, what the model makes of it, and a row for each class's probability.
 
     A row holds the probability over the training from left to right, as a bar at present, and as a number.
     """
@@ -138,19 +144,21 @@ class DigitDetail(Lines):
         if len(before) == len(self._seen) and all(old is new for old, new in zip(before, self._seen, strict=True)):
             return
         self._state, self._chosen = state, chosen
-        retitle(self, f"Digit {chosen + 1} of {len(state.preview.labels)}" if state.preview else "")
+        noun = state.data.noun.capitalize()
+        retitle(self, f"{noun} {chosen + 1} of {len(state.preview.labels)}" if state.preview else "")
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
         preview = self._state.preview
         if preview is None:
-            return [[self.text("The test digits appear as soon as they are loaded.", "muted")]]
+            why = f"The test {self._state.data.noun}s appear as soon as they are loaded."
+            return [[self.text(OWN_LOOP if self._state.own_loop else why, "muted")]]
         label = preview.labels[self._chosen]
-        facts = self._facts(label)
         beside = width - PICTURE[0] - SPACE
+        facts = self._facts(label, width if beside < LEAST or height < PICTURE[1] + 1 + FACTS else PICTURE[0])
         if beside < LEAST:
             return [*facts, *self._table(width, label, height - FACTS)]
-        left = picture(preview.pixels[self._chosen], *PICTURE, self._glyphs, self._colour)
+        left = self._example(preview)
         if height >= PICTURE[1] + 1 + FACTS:
             left, right = [*left, [], *facts], self._table(beside, label, height)
         else:
@@ -158,22 +166,52 @@ class DigitDetail(Lines):
         rows: Iterable[tuple[Line, Line]] = zip_longest(left, right, fillvalue=[])
         return [[*(Strip(one).adjust_cell_length(PICTURE[0] + SPACE)), *other] for one, other in rows]
 
-    def _facts(self, label: int) -> list[Line]:
+    def _example(self, preview: Preview) -> list[Line]:
+        """The chosen example: its picture, or its values by their names, the most telling first."""
+        data, order = self._state.data, self._state.order
+        if data.pictures:
+            pixels = preview.pixels[self._chosen]
+            return picture(pixels, *PICTURE, self._glyphs, self._colour, data.picture_shape)
+        width, height = PICTURE
+        shown = order if len(order) <= height else order[: height - 1]
+        lines = []
+        for i in shown:
+            name = padded(data.column(i), width - rows.CELL, self._glyphs.ellipsis)
+            value = rows.number(preview.values[self._chosen][i]).rjust(rows.CELL)
+            lines.append([self.text(name, "muted"), self.text(value)])
+        if len(shown) < len(order):
+            lines.append([self.text(f"and {len(order) - len(shown)} more columns", "muted")])
+        return lines + [[]] * (height - len(lines))
+
+    def _facts(self, label: int, width: int) -> list[Line]:
         """The label, the prediction and the loss; their marks are those of the table's rows."""
-        lines = [[self.text(f"{self._glyphs.label}  label {label}", "best")]]
+
+        def fitting(text: str) -> str:
+            return cut(text, width, self._glyphs.ellipsis)
+
+        name = self._state.data.name
+        lines = [[self.text(fitting(f"{self._glyphs.label}  label {name(label)}"), "best")]]
         if predictions := self._state.predictions:
             prediction = predictions.predictions[self._chosen]
             loss = loss_of(predictions.probabilities[self._chosen][label])
             part, mark = ("best", self._glyphs.right) if prediction == label else ("wrong", self._glyphs.wrong)
-            lines += [[self.text(f" {mark} prediction {prediction}", part)], [self.text(f"   loss {loss}", "muted")]]
+            lines += [
+                [self.text(fitting(f" {mark} prediction {name(prediction)}"), part)],
+                [self.text(f"   loss {loss}", "muted")],
+            ]
         return lines + [[]] * (FACTS - len(lines))
 
     def _table(self, width: int, label: int, height: int) -> list[Line]:
-        """A line of heads and a row for each digit, two lines high where `height` has room."""
+        """A line of heads and a row for each class, two lines high where `height` has room.
+
+        Where not all classes have room the likeliest are there, and the label's.
+        """
         state, chosen = self._state, self._chosen
-        high = 2 if height > 2 * 10 else 1
+        count = len(state.predictions.probabilities[chosen]) if state.predictions else len(state.data.classes)
+        high = 2 if height > 2 * count else 1
         decimals, number = (1, 6) if width >= 40 else (0, 4)
-        past, across = widths(width - number)
+        name = min(state.data.longest, max(1, width // 5))
+        past, across = widths(width - number - name + 1)
         snapshots = [*state.prediction_snapshots]
         if state.predictions is not None and (not snapshots or snapshots[-1][1] is not state.predictions):
             snapshots.append((state.trained, state.predictions))
@@ -182,13 +220,21 @@ class DigitDetail(Lines):
             for snapshot in by_column(snapshots, past, state.epochs)
         ]
         prediction = state.predictions.predictions[chosen] if state.predictions else None
-        table = [[self.text(f"epoch {axis(state.epochs, past)}  now", "muted")]]
-        for digit in range(10):
+        nows = state.predictions.probabilities[chosen] if state.predictions else [math.nan] * count
+        shown = likeliest_first(nows, height - 1)
+        if len(shown) < count:
+            shown = likeliest_first(nows, height - 2, label)
+        table = [[self.text(f"{'epoch':<{5 + name}}{axis(state.epochs, past)}  now", "muted")]]
+        for digit in shown:
             text, part = mark(digit, label, prediction, self._glyphs)
-            now = state.predictions.probabilities[chosen][digit] if state.predictions else math.nan
+            text += f"{padded(state.data.name(digit), name, self._glyphs.ellipsis)}  "
+            now = nows[digit]
             # The highest stays a step short of the row above.
             *upper, lowest = columns(
-                [shares[digit] if shares else None for shares in seen], high, self._glyphs, spare=1
+                [shares[digit] if shares and digit < len(shares) else None for shares in seen],
+                high,
+                self._glyphs,
+                spare=1,
             )
             table += [[self.text(" " * len(text)), self.text(line, part or "muted")] for line in upper]
             table.append(
@@ -198,13 +244,17 @@ class DigitDetail(Lines):
                     self.text(f"{now:{number}.{decimals}%}" if state.predictions else "", part),
                 ]
             )
+        if len(shown) < count:
+            rest = sum(nows) - sum(nows[digit] for digit in shown)
+            words = f"{count - len(shown)} other classes" + (f": {max(0.0, rest):.1%}" if state.predictions else "")
+            table.append([self.text(f"   {words}", "muted")])
         return table
 
 
 def mark(digit: int, label: int, prediction: int | None, glyphs: Glyphs) -> tuple[str, str]:
     """What stands before a digit's row, and the component class of the row: best for the label, wrong, or none."""
     winner = " " if digit != prediction else glyphs.right if digit == label else glyphs.wrong
-    text = f"{glyphs.label if digit == label else ' '}{winner} {digit}  "
+    text = f"{glyphs.label if digit == label else ' '}{winner} "
     return text, "best" if digit == label else "wrong" if digit == prediction else ""
 
 

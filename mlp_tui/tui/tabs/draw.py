@@ -1,4 +1,4 @@
-"""A pad to draw a digit on, and what the model makes of it."""
+"""A pad to draw on, and what the model makes of it."""
 
 import math
 import time
@@ -12,12 +12,14 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from ...events import BatchFinished, Predictions
+from ...headless.characters import SIDE
+from ...headless.data import Data
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
 from ..widgets.answer import Probabilities, ReadDigit, SeenDigit
 from ..widgets.pad import Pad
 from ..widgets.panel import retitle
-from .tab import Tab
+from .tab import OWN_LOOP, Tab
 
 DRAWING_SECONDS = 0.1
 """Time between two questions to the model while the drawing changes."""
@@ -29,11 +31,13 @@ LAYOUTS = ((154, 30, "-huge"), (112, 30, "-large"), (66, 20, "-small"), (0, 0, "
 """The least width and height that each layout needs, the largest first."""
 
 EMPTY = (
-    "Draw a digit with the mouse: the left button draws, the right one erases. Or with the keys: the arrows move "
+    "Draw {} with the mouse: the left button draws, the right one erases. Or with the keys: the arrows move "
     "the pen, space puts it down and lifts it. The model answers as you draw."
 )
 NO_MODEL = "There is no model yet. It answers as soon as it is loaded."
 WATCHED = "A watched run has no model here that could read a drawing. To draw, resume the run: mlp-tui --resume {}"
+NO_PICTURES = "This tab needs pictures, and the model reads the rows of a table."
+COLOUR = "The pad has no colours, and the model reads pictures in colour."
 NOT_FINITE = "The model has no answer: its weights are not finite any more."
 CAPTION = "The ink is scaled to 20x20 pixels and centred by its mass, like the digits that the model learns from."
 
@@ -102,6 +106,7 @@ class DrawTab(Tab):
         self._seen = SeenDigit(glyphs, colour, id="draw-seen")
         self._read = ReadDigit(glyphs, colour, id="draw-winner")
         self._bars = Probabilities(glyphs, colour, id="draw-bars")
+        self._caption = Static(CAPTION, id="draw-caption")
         self._moment: BatchFinished | Predictions | None = None
         """Where the training was when the model was last asked."""
         self._asked = 0.0
@@ -114,7 +119,7 @@ class DrawTab(Tab):
         yield self._seen
         yield self._read
         yield self._bars
-        yield Static(CAPTION, id="draw-caption")
+        yield self._caption
 
     def on_mount(self) -> None:
         self._show_pen()
@@ -134,7 +139,11 @@ class DrawTab(Tab):
         else:
             self.move_child(self._bars, before=self._read)
         retitle(self._seen, "The model sees" if roomy else "It sees")
-        retitle(self._bars, "Probability" if layout == "-tiny" else "Probability of each digit")
+        self._title_bars()
+
+    def _title_bars(self) -> None:
+        what = "digit" if self._state.data.digits else "class"
+        retitle(self._bars, "Probability" if self.has_class("-tiny") else f"Probability of each {what}")
 
     # Drawing
 
@@ -175,7 +184,10 @@ class DrawTab(Tab):
     # Asking
 
     def show(self, state: RunState) -> None:
-        self._state = state
+        before, self._state = self._state, state
+        if state.data is not before.data:
+            self._title_bars()
+            self._caption.update(caption(state.data))
         self._show_answer()
         if self.pad.ink is not None and (state.batch or state.predictions) is not self._moment:
             self._ask_after(LEARNING_SECONDS)
@@ -200,13 +212,33 @@ class DrawTab(Tab):
         """Shows the newest answer; it may be to an earlier drawing until the next one comes."""
         state = self._state
         answer = state.drawing if self.pad.ink is not None else None
-        if state.watched:
+        if state.own_loop:
+            sentence = OWN_LOOP
+        elif not state.data.pictures:
+            sentence = NO_PICTURES
+        elif state.data.shape[0] != 1:
+            sentence = COLOUR
+        elif state.watched:
             sentence = WATCHED.format(state.run.run if state.run else "latest")
         elif not (state.batch or state.predictions):
             sentence = NO_MODEL
         elif answer is None:
-            sentence = EMPTY
+            sentence = EMPTY.format("a digit" if state.data.digits else "a picture")
         else:
             sentence = "" if all(map(math.isfinite, answer.probabilities)) else NOT_FINITE
         for view in (self._seen, self._read, self._bars):
-            view.show(answer, sentence)
+            view.show(answer, sentence, state.data)
+
+
+def caption(data: Data) -> str:
+    """What becomes of a drawing before the model reads it; nothing where it reads none."""
+    if data.shape[:-2] != (1,):
+        return ""
+    height, width = data.shape[1:]
+    if (height, width) != (SIDE, SIDE):
+        return (
+            f"The ink is scaled to 20x20 pixels, centred by its mass in 28x28, and made {width}x{height} pixels large."
+        )
+    return (
+        CAPTION if data.digits else "The ink is scaled to 20x20 pixels and centred by its mass, as MNIST's digits are."
+    )

@@ -1,4 +1,4 @@
-"""What the last test got wrong: the confusion matrix, and the digits behind it."""
+"""What the last test got wrong: the confusion matrix, and the examples behind it."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from ..widgets.confusion_matrix import ConfusionMatrix, Pair, worst
 from ..widgets.lines import Line
 from ..widgets.mistake_gallery import MistakeGallery
 from ..widgets.panel import panel, retitle
-from .tab import Tab
+from .tab import OWN_LOOP, Tab
 
 EMPTY = "The confusion matrix appears after the first test."
 
@@ -53,7 +53,8 @@ class MistakesTab(Tab):
             self.refresh_bindings()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        return [] if self._mistakes else [[self.text(line, "muted")] for line in textwrap.wrap(EMPTY, width)]
+        why = OWN_LOOP if self._state.own_loop else EMPTY
+        return [] if self._mistakes else [[self.text(line, "muted")] for line in textwrap.wrap(why, width)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
@@ -68,11 +69,16 @@ class MistakesTab(Tab):
         if self._mistakes is None:
             return
         if self.picked is None:
-            self.pick(worst(self._mistakes.confusion))
+            self.pick(worst(self._mistakes.confusion) or (0, 0))
         else:
-            last = len(self._mistakes.confusion) - 1
             label, prediction = self.picked
-            self.pick((max(0, min(last, label + down)), max(0, min(last, prediction + across))))
+            self.pick((self._beside(label, down), self._beside(prediction, across)))
+
+    def _beside(self, label: int, step: int) -> int:
+        """The class beside that one among those on show; behind the last of them, the next of all."""
+        shown, classes = self.matrix.shown, len(self._mistakes.confusion) if self._mistakes else 0
+        place = shown.index(label) + step if label in shown else -1
+        return shown[place] if 0 <= place < len(shown) else max(0, min(classes - 1, label + step))
 
     def action_show_all(self) -> None:
         self.pick(None)
@@ -93,8 +99,8 @@ class MistakesTab(Tab):
         mistakes = self._mistakes
         self.matrix.display = self.gallery.display = mistakes is not None
         if mistakes:
-            self.matrix.show(mistakes.confusion, self.picked)
-            self.gallery.show(mistakes, self._state.images, self.picked)
+            self.matrix.show(mistakes.confusion, self.picked, self._state.data)
+            self.gallery.show(self._state, self.picked)
             retitle(self.matrix, errors(self._state.errors))
         self.redraw()
 

@@ -6,6 +6,8 @@ from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from ..widgets.lines import Lines
 
+OWN_LOOP = "A loop of your own yields losses and accuracies. There is nothing in them that this tab shows."
+
 
 class Tab(Lines, can_focus=True):
     """Draws the state of a run while it is open; its keys work while it has the focus.

@@ -75,7 +75,8 @@ class TrainTab(Tab):
         self.summary.update("\n".join(lines))
         self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.resume_points)
-        self.grid.show(state.preview, state.predictions)
+        self.grid.display = state.preview is not None or not state.own_loop
+        self.grid.show(state)
 
     # Another run behind this one
 

@@ -1,4 +1,4 @@
-"""The hidden units: which ink switches each of them on, and how it speaks for or against each digit."""
+"""The units of the first layer: what switches each of them on, and how it speaks for or against each class."""
 
 import textwrap
 from typing import ClassVar
@@ -12,11 +12,13 @@ from ..pictures.weights import usual
 from ..run_state import RunState
 from ..widgets.hidden_units import BESIDE, UnitDetail, UnitPage
 from ..widgets.lines import Line
-from .tab import Tab
+from .tab import OWN_LOOP, Tab
 
 LOADING = "The hidden units appear here as soon as the model is loaded."
 ASKED = "The model is asked for its weights. The hidden units appear here in a moment."
 WATCHED = "The hidden units appear here when the run logs its weights: once a minute, and at its end."
+NO_PIXELS = "No layer of this network reads pixels, so there are no weights to show as pictures."
+NO_PICTURES = "The examples are the rows of a table. This tab needs pictures: it shows the layer that reads pixels."
 NONE = "The run has ended, and its log holds no weights."
 
 
@@ -57,9 +59,11 @@ class WeightsTab(Tab):
         self._state = state
         if state.weights is None or state.weights is not self._weights:
             self._weights = state.weights
-            if state.weights is not None:
-                self._usual = usual(state.weights.incoming)
-                self.chosen = min(self.chosen, len(state.weights.incoming) - 1)
+            if self._weights is not None and not self._weights.incoming:
+                self._weights = None
+            if self._weights is not None:
+                self._usual = usual(self._weights.incoming)
+                self.chosen = min(self.chosen, len(self._weights.incoming) - 1)
             self._draw()
 
     def _draw(self) -> None:
@@ -68,8 +72,8 @@ class WeightsTab(Tab):
         self.page.explains = self.size.width >= BESIDE
         self.detail.display = weights is not None and self.page.explains
         if weights is not None:
-            self.page.show(weights, self.chosen, self._usual)
-            self.detail.show(weights, self.chosen, self._usual)
+            self.page.show(weights, self.chosen, self._usual, self._state.data)
+            self.detail.show(weights, self.chosen, self._usual, self._state.data)
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -81,6 +85,12 @@ class WeightsTab(Tab):
 
     def _why_none(self) -> str:
         state = self._state
+        if state.own_loop:
+            return OWN_LOOP
+        if not state.data.pictures:
+            return NO_PICTURES
+        if state.weights is not None:
+            return NO_PIXELS
         if state.watched is not None:
             return WATCHED if state.watched.live else NONE
         if state.finished is not None:

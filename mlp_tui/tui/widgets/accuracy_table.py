@@ -12,7 +12,7 @@ from ..pictures.glyphs import UNICODE, Glyphs
 
 
 class AccuracyTable(ScrollView):
-    """Train and test loss and accuracy of each epoch. Marks show the best test accuracy, and where the run was resumed.
+    """Train and test loss and accuracy of each epoch; marks show the best one, and where the run was resumed.
 
     It draws only the rows on show: a DataTable's `add_row` costs the training 18 ms an epoch.
     """
@@ -47,7 +47,10 @@ class AccuracyTable(ScrollView):
         row = self.scroll_offset.y + y - 1
         style = self.rich_style
         if y == 0:
-            text, style = head(width), self.get_component_rich_style("accuracy-table--head")
+            text, style = (
+                head(width, self._rows[-1].split if self._rows else "test"),
+                self.get_component_rich_style("accuracy-table--head"),
+            )
         elif row >= len(self._rows):
             text = ""
         else:
@@ -63,22 +66,19 @@ def _cell(width: int) -> int:
     return max(7, min(12, (width - 6) // 4))
 
 
-def head(width: int) -> str:
+def head(width: int, split: str = "test") -> str:
     """The column heads for a table of that width."""
     cell = _cell(width)
-    names = ("train loss", "accuracy", "test loss", "accuracy")
-    if cell < 11:
-        names = ("train", "acc.", "test", "acc.")
+    other = "valid." if split == "validation" else split
+    names = ("train loss", "accuracy", f"{other} loss", "accuracy")
+    if cell < len(names[2]) + 1 or cell < 11:
+        names = ("train", "acc.", other, "acc.")
     return " epoch" + "".join(name.rjust(cell) for name in names)
 
 
 def line(row: EpochFinished, width: int, mark: str) -> str:
     """One epoch's row for a table of that width."""
     cell = _cell(width)
-    numbers = (
-        f"{row.train_loss:.3f}",
-        f"{row.train_accuracy * 100:.2f}%",
-        f"{row.test_loss:.3f}",
-        f"{row.test_accuracy * 100:.2f}%",
-    )
+    train, test = (f"{100 * share:.2f}"[: cell - 2] + "%" for share in (row.train_accuracy, row.test_accuracy))
+    numbers = (f"{row.train_loss:.3f}", train, f"{row.test_loss:.3f}", test)
     return f"{mark}{row.epoch:>5}" + "".join(number.rjust(cell) for number in numbers)

@@ -1,9 +1,12 @@
-"""What the model makes of a drawn digit: the digit as it sees it, the one that it reads, and all probabilities."""
+"""What the model makes of a drawing: the drawing as it sees it, the class that it reads, and the probabilities."""
 
+import heapq
 import textwrap
+from collections.abc import Sequence
 
 from ...events import Drawing
-from ...headless.characters import SIDE
+from ...headless.characters import DIGIT, SIDE
+from ...headless.data import Data, padded
 from ..pictures.bars import bar
 from ..pictures.digits import picture
 from ..pictures.glyphs import UNICODE, Glyphs
@@ -19,11 +22,12 @@ class AnswerView(Lines):
         super().__init__(glyphs, colour, id)
         self._answer: Drawing | None = None
         self._sentence = ""
+        self._data = Data()
 
-    def show(self, answer: Drawing | None, sentence: str) -> None:
+    def show(self, answer: Drawing | None, sentence: str, data: Data) -> None:
         """Draws that answer."""
         if answer is not self._answer or sentence != self._sentence:
-            self._answer, self._sentence = answer, sentence
+            self._answer, self._sentence, self._data = answer, sentence, data
             self.redraw()
 
 
@@ -32,33 +36,39 @@ class SeenDigit(AnswerView):
 
     _pixels = bytes(SIDE * SIDE)
 
-    def show(self, answer: Drawing | None, sentence: str) -> None:
+    def show(self, answer: Drawing | None, sentence: str, data: Data) -> None:
         pixels = answer.pixels if answer else bytes(SIDE * SIDE)
         if pixels != self._pixels:
-            self._pixels = pixels
+            self._pixels, self._data = pixels, data
             self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
         pixels = self._pixels
-        if width < SIDE:
-            return picture(pixels, width, height, self._glyphs, self._colour)
+        # Where nothing is drawn, the pixels are a pad's, whatever the model reads.
+        shape = DIGIT if len(pixels) == SIDE * SIDE else self._data.picture_shape
+        if width < SIDE or shape[:2] != (SIDE, SIDE):
+            return picture(pixels, width, height, self._glyphs, self._colour, shape)
         large = width >= 2 * SIDE
         rows = range(SIDE if large else SIDE // 2)
         return [pixel_cells(pixels, y, large, self._glyphs, self._colour) for y in rows]
 
 
 class ReadDigit(AnswerView):
-    """The likeliest digit, large."""
+    """The likeliest class: a digit large, another name in words."""
 
     def lines(self, width: int, height: int) -> list[Line]:
         if self._sentence or self._answer is None:
             return []
-        lines = numeral(likeliest(self._answer.probabilities), width, height, self._glyphs)
+        winner = likeliest(self._answer.probabilities)
+        if not self._data.digits:
+            words = textwrap.wrap(self._data.name(winner), width)
+            return in_the_middle([[self.text(word.center(width), "key")] for word in words], height)
+        lines = numeral(winner, width, height, self._glyphs)
         return in_the_middle([[self.text(line.center(width), "key")] for line in lines], height)
 
 
 class Probabilities(AnswerView):
-    """A bar for each digit's probability; in place of them the sentence."""
+    """A bar for each class's probability, the likeliest first where not all fit; in place of them the sentence."""
 
     def lines(self, width: int, height: int) -> list[Line]:
         if self._sentence or self._answer is None:
@@ -66,12 +76,15 @@ class Probabilities(AnswerView):
             return [[self.text(line, "muted")] for line in wrapped]
         lines = []
         best = likeliest(self._answer.probabilities)
-        for digit, probability in enumerate(self._answer.probabilities):
-            part, mark = ("key", self._glyphs.best) if digit == best else ("muted", " ")
-            done, todo = bar(probability, max(0, width - 11), self._glyphs.todo + self._glyphs.done)
+        probabilities = self._answer.probabilities
+        name = min(self._data.longest, max(1, width // 3))
+        for label in likeliest_first(probabilities, height):
+            probability = probabilities[label]
+            part, mark = ("key", self._glyphs.best) if label == best else ("muted", " ")
+            done, todo = bar(probability, max(0, width - 10 - name), self._glyphs.todo + self._glyphs.done)
             lines.append(
                 [
-                    self.text(f"{mark} {digit} ", part),
+                    self.text(f"{mark} {padded(self._data.name(label), name, self._glyphs.ellipsis)} ", part),
                     self.text(done, part),
                     self.text(todo, "faint"),
                     self.text(f"{probability:7.1%}", part),
@@ -87,5 +100,14 @@ def in_the_middle(lines: list[Line], height: int) -> list[Line]:
 
 
 def likeliest(probabilities: tuple[float, ...]) -> int:
-    """The digit with the highest probability."""
+    """The class with the highest probability."""
     return probabilities.index(max(probabilities))
+
+
+def likeliest_first(probabilities: Sequence[float], most: int, always: int | None = None) -> list[int]:
+    """All classes in their order; where they are more than `most`, the likeliest first, with one `always` there."""
+    classes = range(len(probabilities))
+    if len(classes) <= most:
+        return list(classes)
+    shown = heapq.nsmallest(max(1, most), classes, key=lambda label: -probabilities[label])
+    return shown if always is None or always in shown else [*shown[:-1], always]

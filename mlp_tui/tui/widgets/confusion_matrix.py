@@ -1,12 +1,14 @@
-"""The confusion matrix: how often each label was read as each digit."""
+"""The confusion matrix: how often each label was read as each class."""
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 
-from ...headless.confusion import Matrix, recall
+from ...headless.confusion import Matrix, confused_pairs, most_confused, recall
+from ...headless.data import MNIST, Data, abbreviated, cut_both, padded
 from ..pictures.glyphs import UNICODE, Glyphs
 from .lines import Line, Lines
 
@@ -16,8 +18,17 @@ Pair = tuple[int, int]
 HUGE = 150
 """Columns of the tab from which the matrix is drawn wider."""
 
-MARGIN, RECALL = 2, 5
-"""The columns that the labels take at the left of the matrix, and the recalls at its right."""
+RECALL = 5
+"""The columns that the recalls take at the right of the matrix."""
+
+NAME = 10
+"""The most columns that a label's name takes at its left; twice as many on a huge screen."""
+
+LEAST = 46
+"""The columns that the matrix of a few classes has, so that its title has room."""
+
+GALLERY = 24
+"""The columns that are left to the gallery where names take room."""
 
 HEADS = 2
 """The lines above the matrix's rows."""
@@ -27,7 +38,10 @@ LEVELS = 5
 
 
 class ConfusionMatrix(Lines):
-    """A row for each label, a column for each prediction; the more often a mistake was made, the hotter its cell."""
+    """A row for each label, a column for each prediction; the more often a mistake was made, the hotter its cell.
+
+    Where there are more classes than fit, those are on show that are most often confused, or with the one picked.
+    """
 
     DEFAULT_CSS = """
     ConfusionMatrix {
@@ -60,62 +74,103 @@ class ConfusionMatrix(Lines):
         super().__init__(glyphs, colour, id)
         self._confusion: Matrix = ()
         self._picked: Pair | None = None
+        self._data = Data()
+        self._largest: Pair | None = None
+        """The cell with the largest count of mistakes."""
+        self._around: Pair | None = None
+        """The cell around which the classes on show were chosen."""
+        self.shown: list[int] = []
+        """The classes on show, in their order."""
+        self._most, self._name_width = 10, NAME
 
-    def show(self, confusion: Matrix, picked: Pair | None) -> None:
+    def show(self, confusion: Matrix, picked: Pair | None, data: Data) -> None:
         """Draws the counts, with one cell marked or none."""
-        self._confusion = confusion
+        if confusion is not self._confusion:
+            self._largest = worst(confusion)
+        self._confusion, self._data = confusion, data
         self._picked = picked
+        if picked is None or not {*picked} <= {*self.shown}:
+            self._around = picked
         self.redraw()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        return MARGIN + len(self._confusion) * (5 if container.width >= HUGE else 4) + RECALL
+        huge = container.width >= HUGE
+        self._name_width = 2 * NAME if huge else NAME
+        cell, rest = 5 if huge else 4, self._margin + RECALL
+        least = GALLERY if self._margin > 2 else 0
+        wide = max((container.width * 3 // 5 - rest) // cell, min(10, (container.width - least - rest) // cell))
+        self._most = max(2, min(wide, max(10, container.height - HEADS - 3)))
+        count = min(len(self._confusion), self._most)
+        room = min(LEAST, container.width * 3 // 5) - rest
+        return rest + count * max(cell, min(12, room // max(1, count)))
+
+    @property
+    def _margin(self) -> int:
+        """The columns that the labels take at the left."""
+        return min(self._data.longest, self._name_width) + 1
 
     def on_click(self, event: Click) -> None:
         place = event.get_content_offset(self)
         if place is None or not self._confusion:
             return
-        width, height = self._cell
-        label, prediction = (place.y - HEADS) // height, (place.x - MARGIN) // width
-        if label in range(len(self._confusion)) and prediction in range(len(self._confusion)):
-            self.post_message(self.Picked((label, prediction)))
+        label, prediction = (place.y - HEADS) // self._cell.height, (place.x - self._margin) // self._cell.width
+        if label in range(len(self.shown)) and prediction in range(len(self.shown)):
+            self.post_message(self.Picked((self.shown[label], self.shown[prediction])))
 
     @property
     def _cell(self) -> Size:
         """How large a cell is drawn."""
-        width, height, count = *self.size, len(self._confusion)
-        return Size((width - MARGIN - RECALL) // count, max(1, min(3, (height - HEADS - 1) // count)))
+        width, height, count = *self.size, max(1, len(self.shown))
+        return Size((width - self._margin - RECALL) // count, max(1, min(3, (height - HEADS - 1) // count)))
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Heads, rows, and what is to be said of the cell picked."""
+        self.shown = most_confused(self._confusion, self._most, self._around)
         if not self._confusion or self._cell.width < 3:
             return []
         across, down = self._cell
         _, aimed = self._picked or (None, None)
         words = "rows: label, columns: read as"
-        heads = (
-            self.text(fitted(str(digit), across), "key" if digit == aimed else "muted")
-            for digit in range(len(self._confusion))
-        )
-        lines = [[self.text(words + "recall %".rjust(width - len(words)), "muted")], [self.text(" " * MARGIN), *heads]]
-        largest = worst(self._confusion)
-        for label in range(len(self._confusion)):
-            lines += self._row(label, across, down, largest)
+        if len(self.shown) < len(self._confusion):
+            words = f"{len(self.shown)} of {len(self._confusion)} classes, those most confused"
+        words = padded(words, width - len("recall % "), self._glyphs.ellipsis) + " recall %"
+        names = [self._data.name(label) for label in self.shown]
+        heads = abbreviated(names, across - 1)
+        if heads is None:  # numbers, which then stand before the names too
+            heads = [str(label) for label in self.shown]
+            names = [f"{label} {name}" for label, name in zip(self.shown, names, strict=True)]
+        lines = [
+            [self.text(words, "muted")],
+            [
+                self.text(" " * self._margin),
+                *(
+                    self.text(fitted(head, across), "key" if prediction == aimed else "muted")
+                    for prediction, head in zip(self.shown, heads, strict=True)
+                ),
+            ],
+        ]
+        for label, name in zip(self.shown, names, strict=True):
+            lines += self._row(label, name, across, down)
         if len(lines) + 1 < height:
             lines.append([])
-        return [*lines, [self.text(describe(self._confusion, self._picked), "" if self._picked else "muted")]]
+        text = describe(self._confusion, self._picked, self._largest, self._data, width, self._glyphs.ellipsis)
+        return [*lines, [self.text(text, "" if self._picked else "muted")]]
 
-    def _row(self, label: int, width: int, height: int, largest: Pair) -> list[Line]:
+    def _row(self, label: int, name: str, width: int, height: int) -> list[Line]:
         """A label's row of cells, `height` lines of which one has the numbers."""
+        largest = self._largest or (0, 0)
+        most, margin = self._confusion[largest[0]][largest[1]], self._margin
         texts, parts = [], []
-        for prediction, count in enumerate(self._confusion[label]):
-            pair = label, prediction
-            mark = ">" if pair == self._picked else "!" if pair == largest and count else ""
+        for prediction in self.shown:
+            count, pair = self._confusion[label][prediction], (label, prediction)
+            mark = ">" if pair == self._picked else "!" if pair == self._largest else ""
             texts.append(fitted(f"{mark}{count or self._glyphs.nothing}", width))
-            parts.append(self._part(pair, self._confusion[largest[0]][largest[1]]))
+            parts.append(self._part(pair, most))
         share = f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"
-        head = self.text(str(label).ljust(MARGIN), "key" if self._picked and self._picked[0] == label else "muted")
+        picked = self._picked and self._picked[0] == label
+        head = self.text(padded(name, margin - 1, self._glyphs.ellipsis) + " ", "key" if picked else "muted")
         numbers = [head, *map(self.text, texts, parts), self.text(share)]
-        space = [self.text(" " * MARGIN), *(self.text(" " * width, part) for part in parts)]
+        space = [self.text(" " * margin), *(self.text(" " * width, part) for part in parts)]
         return [numbers if line == (height - 1) // 2 else space for line in range(height)]
 
     def _part(self, pair: Pair, largest: int) -> str:
@@ -132,26 +187,38 @@ class ConfusionMatrix(Lines):
         return f"confusion-matrix--heat-{level}" if level else ""
 
 
-def worst(confusion: Matrix) -> Pair:
-    """The first cell beside the diagonal with the largest count."""
-    digits = range(len(confusion))
-    pairs = [(label, digit) for label in digits for digit in digits if digit != label]
-    return max(pairs, key=lambda pair: confusion[pair[0]][pair[1]])
+def worst(confusion: Matrix) -> Pair | None:
+    """The first cell beside the diagonal with the largest count; None where all are empty."""
+    return next(((label, prediction) for label, prediction, _ in confused_pairs(confusion, 1)), None)
 
 
 def fitted(text: str, width: int) -> str:
     """A count in its cell, its last digit always at the same place; a mark before it gives way first."""
-    return text[-width:].rjust(width - 1).ljust(width)
+    return padded(" " * (width - 1 - cell_len(text)) + text[-width:], width, "")
 
 
-def describe(confusion: Matrix, picked: Pair | None) -> str:
-    """The cell picked in words; where none is, the largest mistake."""
-    if picked is None:
-        label, prediction = worst(confusion)
-        if not confusion[label][prediction]:
-            return "Every digit was read right."
-        return f"! marks the largest count: {label} read as {prediction}"
-    label, prediction = picked
+def describe(
+    confusion: Matrix,
+    picked: Pair | None,
+    largest: Pair | None,
+    data: Data = MNIST,
+    width: int = 1000,
+    ellipsis: str = "…",
+) -> str:
+    """The cell picked in words; where none is, the largest mistake. Names are cut to the width."""
+    if picked is None and largest is None:
+        return f"Every {data.noun} was read right."
+    label, prediction = picked or largest or (0, 0)
     count, total = confusion[label][prediction], sum(confusion[label])
-    digits = f"{count} of {total} with label {label} {'is' if count == 1 else 'are'} read"
-    return f"{digits} {'right' if label == prediction else f'as {prediction}'}: {count / max(1, total):.1%}"
+    before, between, after = "! marks the largest count: ", " read as ", ""
+    if picked is not None:
+        before, between = f"{count} of {total} with label ", f" {'is' if count == 1 else 'are'} read as "
+        after = f": {count / max(1, total):.1%}"
+    if label == prediction:
+        between = between.replace("as ", "right")
+    names = data.name(label), "" if label == prediction else data.name(prediction)
+    if cell_len("".join((before, between, after, *names))) > width:
+        before = "" if picked is None else f"{count} of {total} "
+        between = between.replace(" is ", " ").replace(" are ", " ")
+    one, other = cut_both(*names, max(6, width - len(before + between + after)), ellipsis)
+    return f"{before}{one}{between}{other}{after}"

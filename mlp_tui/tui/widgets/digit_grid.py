@@ -1,28 +1,36 @@
-"""The test digits in characters, each over what the model takes it for and what it is."""
+"""The test examples in characters, each with what the model takes it for and what it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click
 from textual.message import Message
 
 from ...events import Predictions, Preview
-from ..pictures.arrange import Arrangement, arrange, side_by_side
+from ...headless.data import DIGITS, MNIST, Data, cut, cut_both, padded
+from ..pictures import rows
+from ..pictures.arrange import Arrangement, Cell, arrange, side_by_side
 from ..pictures.digits import picture
 from ..pictures.glyphs import UNICODE, Glyphs
+from ..run_state import RunState
 from .lines import Line, Lines
 from .panel import retitle
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
 
-CAPTION = (2, 0)
-"""The cell of a digit where there is no room for pictures: its caption alone."""
+CAPTION, NAMED_CAPTION = (2, 0), (10, 0)
+"""The cell of an example where there is no room for pictures: its caption alone, a digit or a name."""
+
+NAME = 12
+"""The most cells of a class name beside a row of a table."""
 
 
 class DigitGrid(Lines):
-    """A picture and a caption for each example."""
+    """A picture and a caption for each example; or the rows of a table, one below the other."""
 
     @dataclass
     class Picked(Message):
@@ -35,13 +43,16 @@ class DigitGrid(Lines):
         self._preview: Preview | None = None
         self._predictions: Predictions | None = None
         self._arrangement = Arrangement(SIZES[-1], 1, 1, 1)
+        self._data = Data()
+        self._order: list[int] = []
         self._chosen: int | None = None
         self._first = 0  # the first digit on show, where not all have room
 
-    def show(self, preview: Preview | None, predictions: Predictions | None) -> None:
+    def show(self, state: RunState) -> None:
         """Draws the examples, with the predictions where there are any."""
-        if preview is not self._preview or predictions is not self._predictions:
-            self._preview, self._predictions = preview, predictions
+        if state.preview is not self._preview or state.predictions is not self._predictions:
+            self._preview, self._predictions = state.preview, state.predictions
+            self._data, self._order = state.data, state.order
             self.redraw()
 
     def choose(self, place: int) -> None:
@@ -51,7 +62,7 @@ class DigitGrid(Lines):
 
     def on_click(self, event: Click) -> None:
         at = event.get_content_offset(self)
-        place = self._arrangement.place(at.x, at.y) if at else None
+        place = self._arrangement.place(at.x, at.y - (not self._data.pictures)) if at else None
         if self._preview and place is not None and self._first + place < len(self._preview.labels):
             self.post_message(self.Picked(self._first + place))
 
@@ -65,8 +76,11 @@ class DigitGrid(Lines):
         if preview is None:
             retitle(self, title(None, None, 0))
             return []
-        count = len(preview.labels)
-        arrangement = arrange(width, height, count, SIZES if height > SIZES[-1][1] else (CAPTION,))
+        count, data = len(preview.labels), self._data
+        if data.pictures:
+            arrangement = arrange(width, height, count, sizes(data, height))
+        else:
+            arrangement = Arrangement((width, 0), 1, max(1, height - 1), 0)
         if arrangement != self._arrangement:
             self._arrangement, self._first = arrangement, 0
         cell, columns, rows, gap = arrangement
@@ -75,23 +89,56 @@ class DigitGrid(Lines):
             start = self._chosen // step * step
             self._first = min(max(self._first, start + step - columns * rows), start)
         shown = range(self._first, min(self._first + columns * rows, count))
-        retitle(self, title(preview, self._predictions, len(shown)))
+        retitle(self, title(preview, self._predictions, len(shown), data))
+        if not data.pictures:
+            return self._rows(preview, shown, width)
         blocks = []
         for i in shown:
-            image = picture(preview.pixels[i], *cell, self._glyphs, self._colour) if cell[1] else []
+            pixels = preview.pixels[i]
+            image = picture(pixels, *cell, self._glyphs, self._colour, data.picture_shape) if cell[1] else []
             blocks.append([*image, [self._caption(i, preview.labels[i], cell[0])]])
         return side_by_side(blocks, columns, gap)
 
     def _caption(self, place: int, label: int, width: int) -> Segment:
-        prediction = self._predictions.predictions[place] if self._predictions else None
-        text, part = caption(prediction, label, width, self._glyphs)
+        text, part = caption(self._prediction(place), label, width, self._glyphs, self._data)
+        return Segment(padded(" " * ((width - cell_len(text)) // 2) + text, width), self._style(place, part))
+
+    def _prediction(self, place: int) -> int | None:
+        return self._predictions.predictions[place] if self._predictions else None
+
+    def _style(self, place: int, part: str) -> Style:
         style = self.get_component_rich_style(part)
-        return Segment(text.center(width), style + Style(reverse=True) if place == self._chosen else style)
+        return style + Style(reverse=True) if place == self._chosen else style
+
+    def _rows(self, preview: Preview, shown: range, width: int) -> list[Line]:
+        """A line of heads, and one for each example: prediction, label, and the columns that have room."""
+        name = min(self._data.longest, NAME, max(5, width // 5))
+        room = width - 2 * name - 4
+        heads = f"  {padded('read as', name)}  {padded('label', name)}"
+        lines = [[self.text(heads + rows.heads(self._data, self._order, room, self._glyphs), "muted")]]
+        for i in shown:
+            prediction, label = self._prediction(i), preview.labels[i]
+            right = prediction == label
+            mark = " " if prediction is None else self._glyphs.right if right else self._glyphs.wrong
+            names = ["" if label is None else self._data.name(label) for label in (prediction, label)]
+            text = f"{mark} " + "  ".join(padded(each, name, self._glyphs.ellipsis) for each in names)
+            part = "muted" if prediction is None else "right" if right else "wrong"
+            values = rows.values(preview.values[i], self._order, room)
+            lines.append([Segment(text, self._style(i, part)), self.text(values)])
+        return lines
 
 
-def title(preview: Preview | None, predictions: Predictions | None, shown: int) -> str:
+def sizes(data: Data, height: int) -> Sequence[Cell]:
+    """Cells that an example may take in so many lines; names need wider ones than digits."""
+    named = data.classes != DIGITS
+    if height <= SIZES[-1][1]:
+        return [NAMED_CAPTION if named else CAPTION]
+    return SIZES[:-1] if named else SIZES
+
+
+def title(preview: Preview | None, predictions: Predictions | None, shown: int, data: Data = MNIST) -> str:
     """How many of the examples are read right; and how many are on show, where not all are."""
-    text = "Test digits"
+    text = f"Test {data.noun}s"
     if preview is None:
         return text
     count = len(preview.labels)
@@ -101,12 +148,28 @@ def title(preview: Preview | None, predictions: Predictions | None, shown: int) 
     return text if shown == count else f"{text}, {shown} shown"
 
 
-def caption(prediction: int | None, label: int, width: int, glyphs: Glyphs) -> tuple[str, str]:
-    """What stands under a digit, and the component class for it: muted for a label alone, right or wrong."""
+def caption(
+    prediction: int | None, label: int, width: int, glyphs: Glyphs, data: Data = MNIST, short: bool = False
+) -> tuple[str, str]:
+    """What stands under an example, and the component class for it: muted for a label alone, right or wrong.
+
+    In `short` it says the label once where that is the prediction.
+    """
+    name = data.name(label)
     if prediction is None:
-        return f"label {label}" if width > CAPTION[0] else f"{label}", "muted"
+        return cut(f"label {name}" if width >= 6 + data.longest else name, width, glyphs.ellipsis), "muted"
     part = "right" if prediction == label else "wrong"
-    mark = glyphs.right if part == "right" else glyphs.wrong
+    mark, read = glyphs.right if part == "right" else glyphs.wrong, data.name(prediction)
     if width == CAPTION[0]:
-        return f"{mark}{prediction}", part
-    return f"{mark} {prediction}, label {label}" if width >= 12 else f"{mark} {prediction} ({label})", part
+        return f"{mark}{read}", part
+    long, both = f"{mark} {read}, label {name}", f"{mark} {read} ({name})"
+    if width >= 12 and cell_len(long) <= width and not short:
+        return long, part
+    if part == "right" and (short or data.classes != DIGITS):
+        return cut(f"{mark} {read}", width, glyphs.ellipsis), part
+    if cell_len(both) <= width:
+        return both, part
+    if width < 14:
+        return cut(f"{mark} {read}", width, glyphs.ellipsis), part
+    read, name = cut_both(read, name, width - 5, glyphs.ellipsis)
+    return f"{mark} {read} ({name})", part

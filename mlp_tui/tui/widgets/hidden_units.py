@@ -1,4 +1,4 @@
-"""The hidden units of a model: a page of them in small pictures, and one of them in detail."""
+"""The units or kernels of the first layer: a page of them in small pictures, and one of them in detail."""
 
 import math
 import textwrap
@@ -11,7 +11,8 @@ from textual.events import Click
 from textual.message import Message
 
 from ...events import Weights
-from ..pictures.arrange import Arrangement, arrange, side_by_side
+from ...headless.data import Data, cut, padded
+from ..pictures.arrange import Arrangement, Cell, arrange, side_by_side
 from ..pictures.bars import two_sided
 from ..pictures.digits import DEGREES
 from ..pictures.glyphs import UNICODE, Glyphs
@@ -34,9 +35,15 @@ BESIDE = LARGE + 2 + SIZES[-1][0]
 """Columns from which a page and the chosen unit stand beside each other."""
 
 TALL = 31
-"""Rows from which the bars of the digits stand in one column, with numbers; there are two columns below."""
+"""Rows from which the bars of the classes stand in one column, with numbers; those of digits in two below."""
 
 BORDER = "No digit has ink at the border: its weights only shift as one, like a bias."
+
+
+NO_BARS = "Other layers come between this one and the classes, so there are no bars for these."
+
+NAME = 9
+"""The most cells that the name of a class takes before its bar."""
 
 
 class HiddenUnits(Lines):
@@ -56,10 +63,11 @@ class HiddenUnits(Lines):
         self._weights: Weights | None = None
         self._chosen = 0
         self._usual = 1.0
+        self._data = Data()
 
-    def show(self, weights: Weights, chosen: int, usual: float) -> None:
+    def show(self, weights: Weights, chosen: int, usual: float, data: Data) -> None:
         """Draws those weights, with one unit chosen; `usual` is the usual size of an incoming weight's byte."""
-        self._weights, self._chosen, self._usual = weights, chosen, usual
+        self._weights, self._chosen, self._usual, self._data = weights, chosen, usual, data
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -86,16 +94,23 @@ class HiddenUnits(Lines):
             ]
             for sign in (1, -1)
         )
-        return [
-            [*above, self.text(" ink here switches it on", "muted")],
-            [*below, self.text(" ink here keeps it off", "muted")],
-            [
-                self.text("bars: ", "muted"),
-                self.text("against ", "units--against"),
-                self.text(self._glyphs.axis, "muted"),
-                self.text(" for a digit", "units--for"),
-            ],
+        what = "ink here" if self._data.digits else "light"
+        bars = [
+            self.text("bars: ", "muted"),
+            self.text("against ", "units--against"),
+            self.text(self._glyphs.axis, "muted"),
+            self.text(f" for a {'digit' if self._data.digits else 'class'}", "units--for"),
         ]
+        return [
+            [*above, self.text(f" {what} switches it on", "muted")],
+            [*below, self.text(f" {what} keeps it off", "muted")],
+            *([bars] if self._weights and self._weights.outgoing else []),
+        ]
+
+    @property
+    def _kernels(self) -> bool:
+        """Whether the units read a part of the picture each time."""
+        return self._weights is not None and self._weights.shape != self._data.shape[1:]
 
 
 class UnitPage(HiddenUnits):
@@ -128,11 +143,16 @@ class UnitPage(HiddenUnits):
     def units(self, weights: Weights, width: int, height: int) -> list[Line]:
         count = len(weights.incoming)
         notes = self._notes() if self.explains and 12 < height < TALL else []
-        self.arrangement = page(width, height - 1 - len(notes), count)
+        self.arrangement = page(width, height - 1 - len(notes), count, sizes(weights.shape))
         cell, columns, _, gap = self.arrangement
         shown = range(self._first, min(self._first + self.arrangement.room, count))
         images = pictures(
-            weights.incoming[shown.start : shown.stop], *cell, 2.0 * self._usual, self._glyphs, self._dark
+            weights.incoming[shown.start : shown.stop],
+            *cell,
+            2.0 * self._usual,
+            self._glyphs,
+            self._dark,
+            weights.shape,
         )
         blocks = [
             [*image, [self._caption(unit, weights.activity[unit], cell[0])]]
@@ -152,11 +172,16 @@ class UnitPage(HiddenUnits):
         """Which units these are, how many are dead, and how long the model was trained when the weights were taken."""
         count = len(weights.incoming)
         dead = sum(not activity for activity in weights.activity)
-        name = f"Hidden units {shown.start + 1}-{shown.stop} of {count}"
+        what = "kernel" if self._kernels else "hidden unit" if weights.layer == "hidden" else "unit"
+        many = f"{what.capitalize()}s"
+        name = f"{many} {shown.start + 1}-{shown.stop} of {count}"
         if len(shown) == count:
-            name = f"{count} hidden unit{'s' * (count > 1)}"
+            name = f"{count} {what}{'s' * (count > 1)}"
         facts = f"  {self._glyphs.wrong} {dead} dead" if dead else ""
-        for long, short in (("Hidden units", "Units"), ("Units ", "")):
+        if weights.layer != "hidden":
+            room = width - len(name + facts) - len(" of ")
+            name += f" of {cut(weights.layer, room, self._glyphs.ellipsis)}" if room > 3 else ""
+        for long, short in ((many, "Units"), ("Units ", "")):
             if len(name + facts) > width:
                 name = name.replace(long, short)
         when = f"epoch {weights.epoch}, batch {weights.batch}" if weights.batch else f"after epoch {weights.epoch}"
@@ -169,64 +194,101 @@ class UnitPage(HiddenUnits):
 
 
 class UnitDetail(HiddenUnits):
-    """One unit: how often it is on, its picture, and a bar for how it speaks for or against each digit."""
+    """One unit: how often it is on, its picture, and a bar for how it speaks for or against each class."""
 
     DEFAULT_CSS = f"UnitDetail {{ width: {LARGE}; height: 100%; margin-left: 2; }}"
 
     def units(self, weights: Weights, width: int, height: int) -> list[Line]:
-        outgoing, activity = weights.outgoing[self._chosen], weights.activity[self._chosen]
-        name = self.text(f"Unit {self._chosen + 1}", "title")
+        outgoing = weights.outgoing[self._chosen] if weights.outgoing else ()
+        activity = weights.activity[self._chosen]
+        name = self.text(f"{'Kernel' if self._kernels else 'Unit'} {self._chosen + 1}", "title")
         part, mark = ("", "") if activity else ("units--dead", f"{self._glyphs.wrong} ")
-        size = next((size for size in LARGE_SIZES if 1 + size[1] + 5 <= height), LARGE_SIZES[-1])
-        (image,) = pictures([weights.incoming[self._chosen]], *size, 3.0 * self._usual, self._glyphs, self._dark)
+        possible = LARGE_SIZES if sizes(weights.shape) is SIZES else sizes(weights.shape)
+        size = next((size for size in possible if 1 + size[1] + 5 <= height), possible[-1])
+        unit = [weights.incoming[self._chosen]]
+        (image,) = pictures(unit, *size, 3.0 * self._usual, self._glyphs, self._dark, weights.shape)
         if size[0] < LARGE:
             image = [[self.text(" " * ((LARGE - size[0]) // 2)), *row] for row in image]
         most = longest(weights.outgoing)
         if height < TALL:
             on = mark + (share(activity) if activity else "dead")
-            bars = [self._bar(digit, weight / most, 5) for digit, weight in enumerate(outgoing)]
-            half = -(-len(bars) // 2)
-            return [
-                [name, self.text(on.rjust(LARGE - len(name.text)), part)],
-                *image,
-                *side_by_side([[line] for pair in zip(bars[:half], bars[half:], strict=False) for line in pair], 2, 2),
-            ]
-        on = f"{share(activity)} of test digits" if activity else f"{mark}dead: on for no test digit"
+            bars = self._bars(outgoing, most, height - 1 - len(image), numbers=False)
+            if self._data.longest == 1 and len(outgoing) <= 10:
+                bars = [self._bar(str(digit), weight / most, 5) for digit, weight in enumerate(outgoing)]
+                half = -(-len(bars) // 2)
+                pairs = zip(bars[:half], bars[half:], strict=False)
+                bars = side_by_side([[line] for pair in pairs for line in pair], 2, 2)
+            return [[name, self.text(on.rjust(LARGE - len(name.text)), part)], *image, *bars]
+        noun = self._data.noun
+        on = f"{share(activity)} of test {noun}s" if activity else f"{mark}dead: on for no test {noun}"
+        border = BORDER if self._data.digits and not self._kernels else ""
+        told = [[self.text(line, "muted")] for line in textwrap.wrap(border, LARGE)]
+        head: list[Line] = [
+            [self.text("When on, it speaks", "title")],
+            [
+                self.text("    against ", "units--against"),
+                self.text(f" for a {'digit' if self._data.digits else 'class'}", "units--for"),
+            ],
+        ]
+        room = height - 5 - len(image) - len(head) - (1 + len(told) if told else 0)
         return [
             [name],
             [self.text(on, part)],
             *image,
             *self._notes()[:2],
             [],
-            [self.text("When on, it speaks", "title")],
-            [self.text("    against ", "units--against"), self.text(" for a digit", "units--for")],
-            *(
-                [*self._bar(digit, weight / most, 9), self.text(f"{round(weight, 2) + 0.0:+7.2f}", "muted")]
-                for digit, weight in enumerate(outgoing)
-            ),
-            [],
-            *([self.text(line, "muted")] for line in textwrap.wrap(BORDER, LARGE)),
+            *(head if outgoing else []),
+            *self._bars(outgoing, most, room, numbers=True),
+            *([[], *told] if told else []),
         ]
 
-    def _bar(self, digit: int, share: float, width: int) -> Line:
+    def _bars(self, outgoing: Sequence[float], most: float, room: int, numbers: bool) -> list[Line]:
+        """A bar for each class; where they do not fit, for those with the strongest weights."""
+        if not outgoing:
+            return [[self.text(line, "muted")] for line in textwrap.wrap(NO_BARS, LARGE)]
+        classes = list(range(len(outgoing)))
+        if len(classes) > max(1, room):
+            strength = [abs(weight) if math.isfinite(weight) else math.inf for weight in outgoing]
+            classes = sorted(classes, key=lambda label: -strength[label])[: max(1, room - 1)]
+        name = min(self._data.longest, NAME)
+        width = (LARGE - name - 2 - (7 if numbers else 0)) // 2
+        lines = []
+        for label in classes:
+            text = padded(self._data.name(label), name, self._glyphs.ellipsis)
+            number = f"{round(outgoing[label], 2) + 0.0:+7.2f}" if numbers else ""
+            lines.append([*self._bar(text, outgoing[label] / most, width), self.text(number, "muted")])
+        if len(classes) < len(outgoing):
+            lines.append([self.text(f"and {len(outgoing) - len(classes)} weaker ones", "muted")])
+        return lines
+
+    def _bar(self, name: str, share: float, width: int) -> Line:
         against, towards = two_sided(share, width, self._glyphs)
         axis = self.text(self._glyphs.axis, "muted")
         return [
-            self.text(f"{digit} "),
+            self.text(f"{name} "),
             self.text(against, "units--against"),
             axis,
             self.text(towards, "units--for"),
         ]
 
 
-def page(width: int, height: int, count: int) -> Arrangement:
+def sizes(shape: tuple[int, ...]) -> tuple[Cell, ...]:
+    """Cells that a unit's picture may take: for a small kernel those at which each of its weights is as large."""
+    height, width = shape
+    if max(height, width) > SIZES[0][1]:
+        return SIZES
+    scales = range(SIZES[0][1] // max(height, width), 0, -1)
+    return tuple(dict.fromkeys((max(SIZES[-1][0], 2 * width * scale), height * scale) for scale in scales))
+
+
+def page(width: int, height: int, count: int, sizes: Sequence[Cell] = SIZES) -> Arrangement:
     """The largest pictures at which all units have room; where none are, small ones, but some to a page."""
-    whole = arrange(width, height, count, SIZES)
-    return whole if whole.room >= count else arrange(width, height, count, SIZES[-2:], (ENOUGH,))
+    whole = arrange(width, height, count, sizes)
+    return whole if whole.room >= count else arrange(width, height, count, sizes[-2:], (ENOUGH,))
 
 
 def share(activity: float) -> str:
-    """For how many of the digits a unit is on, which is on for some."""
+    """For how many of the examples a unit is on, which is on for some."""
     return f"on for {max(1, round(activity * 100))} %" if activity >= 0.005 else "on for <1 %"
 
 

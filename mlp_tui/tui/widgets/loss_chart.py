@@ -142,7 +142,7 @@ class LossChart(Lines):
             epoch, batch = divmod(number - 1, batches)
             return f"Epoch {epoch + 1}, batch {batch + 1}: loss {loss:.4f}"
         title = "Last batches" if self.recent else "Loss by epoch"
-        title += f"  [$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} test[/]"
+        title += f"  [$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} {self._state.split}[/]"
         if self.other:
             title += f"  {glyphs.other_marker} {self.other[0]}"
         return title

@@ -1,13 +1,19 @@
-"""Digits that were read wrong, in a gallery."""
+"""Examples that were read wrong, in a gallery."""
 
+import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.markup import escape
 
 from ...events import Mistakes
-from ...headless.characters import SIDE
+from ...headless.data import MNIST, Data, cut_both, padded
+from ..pictures import rows
 from ..pictures.arrange import arrange, side_by_side
 from ..pictures.digits import picture
 from ..pictures.glyphs import UNICODE, Glyphs
+from ..run_state import RunState
 from .confusion_matrix import Pair
 from .lines import Line, Lines
 from .panel import retitle
@@ -21,70 +27,105 @@ FEW, FEW_PLAIN = 6, 4
 SIZES = ((18, 9), (16, 8), (14, 7), (12, 6), (10, 5), (8, 4))
 """Cells that a picture may take, width and height."""
 
-BLANK = bytes(SIDE * SIDE)
-"""A digit whose pixels were lost with a line of the log."""
-
 
 class MistakeGallery(Lines):
-    """Digits that were read wrong, the most confident mistakes first: a picture each, over what it was taken for."""
+    """Examples that were read wrong, the most confident mistakes first, each with what it was taken for.
+
+    They are pictures, or the rows of a table.
+    """
 
     DEFAULT_CSS = "MistakeGallery { width: 1fr; height: 100%; }"
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(glyphs, colour, id)
         self._mistakes: Mistakes | None = None
-        self._images: Mapping[int, bytes] = {}
+        self._state = RunState()
         self._picked: Pair | None = None
 
-    def show(self, mistakes: Mistakes, images: Mapping[int, bytes], picked: Pair | None) -> None:
-        """Draws the mistakes of the cell picked, or of all; `images` has the digits' pixels by their numbers."""
-        self._mistakes, self._images, self._picked = mistakes, images, picked
+    def show(self, state: RunState, picked: Pair | None) -> None:
+        """Draws the mistakes of the cell picked, or of all."""
+        self._state, self._mistakes, self._picked = state, state.mistakes, picked
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
         mistakes = self._mistakes
         if mistakes is None:
             return []
-        cell, columns, rows, gap = arrange(width, height, SHOWN, SIZES, (FEW if self._colour else FEW_PLAIN, 2))
+        data = self._state.data
+        cell, columns, count, gap = arrange(width, height, SHOWN, SIZES, (FEW if self._colour else FEW_PLAIN, 2))
         pairs = enumerate(zip(mistakes.labels, mistakes.predictions, strict=True))
-        places = [i for i, pair in pairs if self._picked in (None, pair)][: min(SHOWN, columns * rows)]
-        retitle(self, title(mistakes.confusion, self._picked, len(places), width))
+        places = [i for i, pair in pairs if self._picked in (None, pair)][
+            : min(SHOWN, columns * count) if data.pictures else max(1, height - 1)
+        ]
+        retitle(self, escape(title(mistakes.confusion, self._picked, len(places), width, data)))
         if not places:
-            return [[self.text(line)] for line in textwrap.wrap(nothing(self._picked), width)]
-        airy = rows * (cell[1] + 2) <= height + 1
+            return [[self.text(line)] for line in textwrap.wrap(nothing(self._picked, data), width)]
+        if not data.pictures:
+            return self._rows(mistakes, places, width)
+        blank = bytes(math.prod(data.shape))
+        airy = count * (cell[1] + 2) <= height + 1
         blocks = []
         for i in places:
-            pixels = self._images.get(mistakes.indices[i], BLANK)
-            text = caption(mistakes.labels[i], mistakes.predictions[i], mistakes.confidences[i], cell[0])
-            lines = [*picture(pixels, *cell, self._glyphs, self._colour), [self.text(text.center(cell[0]))]]
+            # A line of the log may be lost, and the pixels with it.
+            pixels = self._state.examples.get(mistakes.indices[i])
+            image = picture(
+                pixels if isinstance(pixels, bytes) else blank,
+                *cell,
+                self._glyphs,
+                self._colour,
+                data.picture_shape,
+            )
+            text = self._caption(mistakes, i, cell[0])
+            lines = [*image, [self.text(padded(" " * ((cell[0] - cell_len(text)) // 2) + text, cell[0]))]]
             blocks.append([*lines, []] if airy else lines)
         return side_by_side(blocks, columns, gap)
 
+    def _caption(self, mistakes: Mistakes, place: int, width: int) -> str:
+        pair = mistakes.labels[place], mistakes.predictions[place]
+        return caption(*pair, mistakes.confidences[place], width, self._state.data, self._glyphs.ellipsis)
 
-def title(confusion: Sequence[Sequence[int]], picked: Pair | None, shown: int, width: int) -> str:
+    def _rows(self, mistakes: Mistakes, places: Sequence[int], width: int) -> list[Line]:
+        """A line of heads, and one for each mistake: what was read as what, and the columns that have room."""
+        state = self._state
+        captions = [self._caption(mistakes, i, max(8, width * 2 // 5)) for i in places]
+        words = max(map(cell_len, captions))
+        heads = rows.heads(state.data, state.order, width - words, self._glyphs)
+        lines = [[self.text(" " * words + heads, "muted")]]
+        for i, text in zip(places, captions, strict=True):
+            row = state.examples.get(mistakes.indices[i], ())
+            lines.append(
+                [self.text(padded(text, words)), self.text(rows.values(row, state.order, width - words), "muted")]
+            )
+        return lines
+
+
+def title(confusion: Sequence[Sequence[int]], picked: Pair | None, shown: int, width: int, data: Data = MNIST) -> str:
     """What the gallery shows, and how many of how many, as far as there is room."""
     if picked is None:
         what, total = "Surest mistakes", sum(map(sum, confusion)) - sum(row[i] for i, row in enumerate(confusion))
     else:
-        what, total = f"{picked[0]} read as {picked[1]}", confusion[picked[0]][picked[1]]
+        what, total = " read as ".join(map(data.name, picked)), confusion[picked[0]][picked[1]]
     many = f"{shown} of {total:,}" if shown else ""
     full = f"{what}: {many}" if shown else what
     return full if len(full) + 4 <= width else many
 
 
-def nothing(picked: Pair | None) -> str:
+def nothing(picked: Pair | None, data: Data) -> str:
     """Why the gallery is empty."""
     if picked is None:
-        return "Every digit was read right."
+        return f"Every {data.noun} was read right."
     if picked[0] == picked[1]:
         return "These are read right: there is no mistake to show."
-    return f"No {picked[0]} is read as {picked[1]}."
+    return f"No {data.name(picked[0])} is read as {data.name(picked[1])}."
 
 
-def caption(label: int, prediction: int, confidence: float, width: int) -> str:
+def caption(label: int, prediction: int, confidence: float, width: int, data: Data = MNIST, ellipsis: str = "…") -> str:
     """What stands under a picture, as far as there is room."""
     # Never 100%: a softmax is never quite sure.
     percent = f"{min(99, int(100 * confidence))}%"
-    texts = (f"{label} read as {prediction}, {percent}", f"{label} as {prediction}, {percent}")
-    shorter = (f"{label} as {prediction} {percent}", f"{label} as {prediction}")
-    return next((text for text in (*texts, *shorter) if len(text) <= width), "")
+    one, other = data.name(label), data.name(prediction)
+    texts = (f"{one} read as {other}, {percent}", f"{one} as {other}, {percent}")
+    shorter = (f"{one} as {other} {percent}", f"{one} as {other}")
+    if (text := next((text for text in (*texts, *shorter) if cell_len(text) <= width), None)) is not None:
+        return text
+    return " as ".join(cut_both(one, other, width - 4, ellipsis)) if width >= 10 else ""

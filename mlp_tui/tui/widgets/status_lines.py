@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 from textual.widgets import Static
 
+from ...headless.data import cut, printable
 from ..phases import PHASES, Phase
 from ..pictures.bars import bar
 from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from ..summary import clock, notice, outcome
 from .lines import Line, Lines
+
+LONGEST = 30
+"""The most cells that the name of a data set or of a model takes."""
 
 
 class Notice(Static):
@@ -68,7 +72,7 @@ class RunHeader(StatusLine):
         status = PHASES[self._phase].label(self._glyphs)
         if self._state.watched:
             status += f", last event {clock(self._state.watched.age)} ago"
-        facts = describe(self._state)
+        facts = describe(self._state, self._glyphs.ellipsis)
         notice = self._state.run.notice if self._state.run else ""
         if notice and self.low:
             facts = [notice.split(". ")[0]]
@@ -81,20 +85,25 @@ class RunHeader(StatusLine):
         return [("mlp-tui", "title"), (text, "muted"), (space, ""), (status, PHASES[self._phase].style)]
 
 
-def describe(state: RunState) -> list[str]:
+def describe(state: RunState, ellipsis: str = "…") -> list[str]:
     """The run in facts, the most important first."""
     if state.run is None:
         return []
     run, config = state.run, state.run.config
-    name = {"mnist": "MNIST", "synthetic": "built-in digits"}.get(run.dataset, run.dataset)
-    return [
-        f"{name} {run.train_size:,} + {run.test_size:,}",
-        f"784-{config['hidden_size']}-10 ReLU",
-        f"Adam {state.learning_rate:g}" if not state.cycles else f"Adam {state.learning_rate:.4f}, one cycle",
+    optimizer = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}.get(config.get("optimizer", "adam"), "")
+    name = {"mnist": "MNIST", "synthetic": "built-in digits"}.get(run.dataset, printable(run.dataset))
+    facts = [
+        f"{cut(name, LONGEST, ellipsis)} {run.train_size:,} + {run.test_size:,}",
+        cut(printable(run.model), LONGEST, ellipsis),
+        f"{optimizer or 'learning rate'} {state.learning_rate:g}"
+        if not state.cycles
+        else f"{optimizer} {state.learning_rate:.4f}, one cycle",
         f"batches of {config['batch_size']}",
         run.device,
-        f"{run.parameters:,} weights",
+        f"{run.parameters:,} weights" if run.parameters else "",
+        "plain loop" if run.steps == "plain loop" else "",
     ]
+    return [fact for fact in facts if fact]
 
 
 class ProgressLine(StatusLine):
@@ -108,9 +117,9 @@ class ProgressLine(StatusLine):
         if self.waiting:
             return [(fitting(self.waiting, width), "warning")]
         if state.finished is not None:
-            again = [] if state.watched else ["Press r to train anew."]
+            again = [] if state.watched or state.own_loop else ["Press r to train anew."]
             return [(fitting([*outcome(state), *again], width), "")]
-        if state.run is None:
+        if state.run is None or (state.own_loop and state.batch is None):
             return self._preparing(width)
         if state.batch is None and state.watched:
             return [(f"No batch yet{self._glyphs.ellipsis}", "")]
@@ -122,7 +131,7 @@ class ProgressLine(StatusLine):
         facts = [
             f" batch {batch.batch:>{len(str(batch.batches))}}/{batch.batches}",
             f"{clock(seconds):>6} left",
-            f"{batch.images_per_second:>9,.0f} images/s",
+            f"{batch.images_per_second:>9,.0f} {state.data.speed}",
         ]
         while len(facts) > 1 and len(left) + len("  ".join(facts)) + 10 > width:
             facts.pop()

@@ -31,18 +31,26 @@ class TabBar(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._open = TABS[0]
+        self.titles = {tab: tab.title() for tab in TABS}
+        """What the tabs are called, by their names."""
 
     def show(self, tab: str) -> None:
         """Marks that tab as the open one."""
         self._open = tab
         self.redraw()
 
+    def name_examples(self, name: str) -> None:
+        """Sets what the tab of the examples is called."""
+        if name != self.titles["digits"]:
+            self.titles["digits"] = name
+            self.redraw()
+
     def watch_note(self) -> None:
         self.redraw()
 
     def labels(self) -> list[str]:
         """What stands on the line, from left to right."""
-        return [f" {number} {tab.title()} " for number, tab in enumerate(TABS, start=1)]
+        return [f" {number} {self.titles[tab]} " for number, tab in enumerate(TABS, start=1)]
 
     def lines(self, width: int, height: int) -> list[Line]:
         line = [

@@ -3,7 +3,7 @@
 import torch
 import torchvision
 
-from mlp_tui.training.data.batches import Batches, Digits, ShuffledBatches, normalise
+from mlp_tui.training.data.batches import Batches, Examples, ShuffledBatches, normalise
 
 
 def test_normalising_is_torchvisions_to_the_last_bit() -> None:
@@ -14,11 +14,11 @@ def test_normalising_is_torchvisions_to_the_last_bit() -> None:
     assert torch.equal(normalise(image), transform(image.numpy()).squeeze())
 
 
-def numbered(size: int) -> Digits:
+def numbered(size: int) -> Examples:
     """Images whose first pixel is their number, which is their label too."""
     images = torch.zeros(size, 28, 28, dtype=torch.uint8)
     images[:, 0, 0] = torch.arange(size)
-    return Digits(images, torch.arange(size))
+    return Examples(images, torch.arange(size))
 
 
 def test_batches_go_through_all_rows_in_order_and_end_with_the_rest() -> None:

@@ -28,7 +28,7 @@ def test_real_mnist_reads_as_torchvision_reads_it(mnist_dir: Path) -> None:
     dataset = result(load_mnist(mnist_dir))
     for digits, train in ((dataset.train, True), (dataset.test, False)):
         theirs = torchvision.datasets.MNIST(mnist_dir, train=train)
-        assert torch.equal(digits.images, theirs.data)
+        assert torch.equal(digits.inputs, theirs.data)
         assert torch.equal(digits.labels, theirs.targets)
 
 

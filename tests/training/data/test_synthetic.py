@@ -14,7 +14,7 @@ from .conftest import result
 
 
 def same(a: Dataset, b: Dataset) -> bool:
-    return torch.equal(a.train.images, b.train.images) and torch.equal(a.test.labels, b.test.labels)
+    return torch.equal(a.train.inputs, b.train.inputs) and torch.equal(a.test.labels, b.test.labels)
 
 
 def test_the_built_in_digits_are_kept_and_the_same_each_time(few_built_in_digits: Path) -> None:
@@ -72,6 +72,6 @@ def test_what_else_lies_in_the_caches_place_is_passed_over(
     few_built_in_digits.mkdir()
     put(few_built_in_digits / "built-in-digits-1.pt")
     dataset = result(load_synthetic())
-    assert dataset.train.images.dtype == torch.uint8 and int(dataset.train.labels.max()) == 9
+    assert dataset.train.inputs.dtype == torch.uint8 and int(dataset.train.labels.max()) == 9
     # It is replaced, but for a folder.
     assert put is put_folder or [event.what for event in load_synthetic()] == ["Reading the built-in digits"]

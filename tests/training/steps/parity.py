@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from mlp_tui.training.data.batches import Batches, Digits
+from mlp_tui.training.data.batches import Batches, Examples
 from mlp_tui.training.loops import Steps, train
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.optimizer import Adam
@@ -30,7 +30,7 @@ def stack(hidden_layers: int, bias: bool = True) -> nn.Sequential:
 
 def losses_of(
     plan: Plan,
-    data: Digits,
+    data: Examples,
     epochs: int = 1,
     device: str = "cpu",
     at_once: float = 1e9,

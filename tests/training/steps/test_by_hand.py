@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mlp_tui.training.data.batches import Batches, Digits
+from mlp_tui.training.data.batches import Batches, Examples
 from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.loops import take_steps
 from mlp_tui.training.model import MultiLayerPerceptron
@@ -22,7 +22,7 @@ from .parity import losses_of, plain, stack
 
 def test_they_come_to_the_plain_loops_losses_on_real_mnist(mnist_dir: Path) -> None:
     real = read_split(mnist_dir / "MNIST" / "raw", "train")
-    data = Digits(real.images[: 200 * 64], real.labels[: 200 * 64])
+    data = Examples(real.inputs[: 200 * 64], real.labels[: 200 * 64])
     by_loop, by_hand = (losses_of(each, data)[0] for each in (plain, plan))
     assert len(by_loop) == 200
     assert by_hand == pytest.approx(by_loop, abs=1e-4)

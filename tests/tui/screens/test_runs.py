@@ -176,7 +176,7 @@ def many_runs(runs_dir: Path) -> None:
     settings: list[dict[str, Any]] = [
         {},
         {"learning_rate": 0.005, "schedule": "one-cycle"},
-        {"hidden_size": 800, "batch_size": 128, "learning_rate": 0.003, "schedule": "one-cycle", "epochs": 15},
+        {"hidden_sizes": (800,), "batch_size": 128, "learning_rate": 0.003, "schedule": "one-cycle", "epochs": 15},
         {"seed": 3},
     ]
     for number in range(30):

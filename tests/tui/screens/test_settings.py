@@ -11,10 +11,10 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from mlp_tui.config import TrainingConfig
+from mlp_tui.config import TrainingConfig, as_text
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.pictures.glyphs import ASCII, UNICODE
-from mlp_tui.tui.screens.settings import SETTINGS, Choice, SettingsScreen, as_text, filled_in
+from mlp_tui.tui.screens.settings import SETTINGS, Choice, SettingsScreen, filled_in
 
 from ... import made_up
 from ...made_up import MadeUpSession
@@ -37,7 +37,7 @@ def test_every_setting_has_a_row_with_its_help() -> None:
 
 def test_the_help_is_a_summary_and_more() -> None:
     help = {setting.name: (setting.summary, setting.more) for setting in SETTINGS}
-    assert help["hidden_size"] == ("Units in the hidden layer.", "")
+    assert help["activation"] == ("What follows each hidden layer.", "")
     assert help["device"] == ("What computes.", "auto: CUDA where there is a GPU for it, else the CPU.")
 
 
@@ -60,6 +60,10 @@ def test_a_form_left_as_it_is_gives_the_same_settings(config: TrainingConfig) ->
         ("learning_rate", "5e-3", 0.005),
         ("learning_rate", "1", 1.0),
         ("dataset", "mnist", "mnist"),
+        ("hidden_sizes", "800 800", (800, 800)),
+        ("hidden_sizes", "30, 20,10", (30, 20, 10)),
+        ("hidden_sizes", "", ()),
+        ("model", " net.py:Net ", "net.py:Net"),
         ("data_dir", "~/digits", Path.home() / "digits"),
     ],
 )
@@ -74,6 +78,8 @@ def test_what_is_typed_becomes_the_setting(name: str, text: str, value: object) 
         ("epochs", "1.5", "--epochs must be a whole number, not '1.5'."),
         ("epochs", "", "--epochs must be a whole number."),
         ("epochs", "0", "--epochs must be at least 1, not 0."),
+        ("hidden_sizes", "100 many", "--hidden-sizes must be whole numbers, not '100 many'."),
+        ("hidden_sizes", "100 0", "--hidden-sizes must be at least 1, not 0."),
         ("learning_rate", "fast", "--learning-rate must be a number, not 'fast'."),
         ("learning_rate", "0", "--learning-rate must be more than 0, not 0.0."),
         ("learning_rate", "nan", "--learning-rate must be a finite number, not nan."),
@@ -81,8 +87,8 @@ def test_what_is_typed_becomes_the_setting(name: str, text: str, value: object) 
     ],
 )
 def test_a_wrong_value_is_named_in_one_sentence_and_not_taken(name: str, text: str, complaint: str) -> None:
-    typed = texts_of(CONFIG, **{name: text}, hidden_size="30")
-    assert filled_in(CONFIG, typed) == (dataclasses.replace(CONFIG, hidden_size=30), {name: complaint})
+    typed = texts_of(CONFIG, **{name: text}, batch_size="32")
+    assert filled_in(CONFIG, typed) == (dataclasses.replace(CONFIG, batch_size=32), {name: complaint})
 
 
 class Host(App[None]):
@@ -124,9 +130,9 @@ async def test_enter_gives_the_settings_and_escape_none() -> None:
 @pytest.mark.parametrize("key", ["enter", "escape"])
 async def test_the_keys_hold_while_a_choice_has_the_focus(key: str) -> None:
     async with opened() as (pilot, app):
-        app.form.fields["dataset"].focus()
+        app.form.fields["activation"].focus()
         await pilot.press("right", key)
-        assert app.given == [dataclasses.replace(CONFIG, dataset="mnist") if key == "enter" else None]
+        assert app.given == [dataclasses.replace(CONFIG, activation="tanh") if key == "enter" else None]
 
 
 async def test_enter_goes_to_what_is_wrong_and_takes_nothing() -> None:
@@ -155,18 +161,54 @@ async def test_changed_and_wrong_values_are_marked_by_more_than_colour() -> None
 
 async def test_a_choice_stops_at_its_ends_and_takes_clicks() -> None:
     async with opened() as (pilot, app):
-        choice = app.form.fields["dataset"]
+        choice = app.form.fields["activation"]
         assert isinstance(choice, Choice)
         choice.focus()
         await pilot.press("left")
-        assert choice.value == "auto"
+        assert choice.value == "relu"
         words = [word for _, word in choice.shown()]
         await pilot.press(*["right"] * (len(words) + 2))
         assert choice.value == words[-1]
         start = sum(len(mark + word) + 2 for mark, word in choice.shown()[:1])
         await pilot.click(choice, offset=(start, 0))
         assert choice.value == words[1]
-        assert name_of(app, "dataset") == f"{UNICODE.bullet} dataset"
+        assert name_of(app, "activation") == f"{UNICODE.bullet} activation"
+
+
+async def test_layers_and_a_network_of_ones_own_are_typed_and_taken_away_again() -> None:
+    async with opened() as (pilot, app):
+        app.form.fields["hidden_sizes"].focus()
+        await pilot.press("end", ",", "space", "5", "0")
+        app.form.fields["model"].focus()
+        await pilot.press(*"net.py:Net")
+        assert str(app.form.about.content).endswith("Was empty.")
+        app.form.fields["dataset"].focus()
+        await pilot.press("home", *"my/")
+        await pilot.press("enter")
+        given = dataclasses.replace(CONFIG, hidden_sizes=(100, 50), model="net.py:Net", dataset="my/auto")
+        assert app.given == [given]
+    async with opened(given) as (pilot, app):
+        app.form.fields["hidden_sizes"].focus()
+        await pilot.press("end", *["backspace"] * 6, "enter")
+        assert app.given == [dataclasses.replace(given, hidden_sizes=())]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 30), (120, 40)])
+async def test_every_setting_comes_into_view_and_its_help_fits(size: tuple[int, int]) -> None:
+    async with opened(size=size) as (pilot, app):
+        for setting in SETTINGS:
+            field = app.form.fields[setting.name]
+            field.focus()
+            await pilot.pause()
+            deadline = time.monotonic() + 5  # it scrolls there, and is not there at once
+            while not app.form.grid.region.contains_region(field.region):
+                assert time.monotonic() < deadline, setting.name
+                await pilot.pause(0.02)
+            text = str(app.form.about.content)
+            assert app.form.about.content_size.height >= app.form.about.visual.get_height(
+                {}, app.form.about.content_size.width
+            ), setting.name
+            assert text in (setting.help, setting.more)
 
 
 async def test_a_choice_too_wide_for_its_room_shows_the_word_that_is_picked() -> None:
@@ -226,7 +268,7 @@ async def fill_in(pilot: Pilot[None]) -> None:
     await pilot.pause()
     app.screen.fields["dataset"].focus()
     await pilot.press("right")
-    app.screen.fields["hidden_size"].focus()
+    app.screen.fields["hidden_sizes"].focus()
     await pilot.press("8", "0", "0")
     app.screen.fields["learning_rate"].focus()
     app.screen.fields["learning_rate"].cursor_blink = False

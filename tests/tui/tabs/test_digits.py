@@ -89,11 +89,11 @@ def test_an_epoch_stands_over_the_column_where_it_is_reached() -> None:
 
 
 def test_the_label_and_the_prediction_have_marks_and_the_loss_says_how_it_comes_about() -> None:
-    assert mark(4, 4, 4, UNICODE) == ("▸✓ 4  ", "best")
-    assert mark(4, 4, 9, UNICODE) == ("▸  4  ", "best")
-    assert mark(9, 4, 9, UNICODE) == (" ✗ 9  ", "wrong")
-    assert mark(3, 4, 9, UNICODE) == ("   3  ", "")
-    assert mark(9, 4, 9, ASCII) == (" x 9  ", "wrong")
+    assert mark(4, 4, 4, UNICODE) == ("▸✓ ", "best")
+    assert mark(4, 4, 9, UNICODE) == ("▸  ", "best")
+    assert mark(9, 4, 9, UNICODE) == (" ✗ ", "wrong")
+    assert mark(3, 4, 9, UNICODE) == ("   ", "")
+    assert mark(9, 4, 9, ASCII) == (" x ", "wrong")
     assert loss_of(0.5) == "0.693 = -ln 0.5"
     assert loss_of(0.0) == "inf = -ln 0"
     assert loss_of(math.nan) == "nan = -ln nan"

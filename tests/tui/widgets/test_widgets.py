@@ -93,6 +93,11 @@ def test_the_tables_columns_stand_under_their_heads(width: int) -> None:
     assert below.split() == ["★", "3", "0.191", "94.87%", "0.212", "100.00%"]
 
 
+def test_the_tables_columns_stay_apart_where_all_is_right_and_there_is_little_room() -> None:
+    row = EpochFinished(3, 5, 0.191, 1.0, 0.212, 1.0, 1.0, 0.1)
+    assert line(row, 34, "★").split() == ["★", "3", "0.191", "100.0%", "0.212", "100.0%"]
+
+
 # The digits
 
 

@@ -1,0 +1,132 @@
+"""Data sets that torchvision knows: read, and downloaded where they are missing."""
+
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import torch
+
+from ...errors import UserError
+from ...events import Preparing
+from .batches import Dataset, Examples
+from .loading import finished
+
+
+class Known(NamedTuple):
+    """torchvision's class for a data set, and what it takes to get its two splits."""
+
+    kind: str
+    train: dict[str, Any]
+    test: dict[str, Any]
+
+
+def known(kind: str, **settings: Any) -> Known:
+    return Known(kind, {"train": True, **settings}, {"train": False, **settings})
+
+
+SETS = {
+    "fashion-mnist": known("FashionMNIST"),
+    "kmnist": known("KMNIST"),
+    "qmnist": known("QMNIST"),
+    "emnist-digits": known("EMNIST", split="digits"),
+    "emnist-letters": known("EMNIST", split="letters"),
+    "emnist-balanced": known("EMNIST", split="balanced"),
+    "usps": known("USPS"),
+    "cifar10": known("CIFAR10"),
+    "cifar100": known("CIFAR100"),
+    "svhn": Known("SVHN", {"split": "train"}, {"split": "test"}),
+}
+"""By the name that `--dataset` takes."""
+
+
+def load_torchvision(name: str, data_dir: Path) -> Generator[Preparing, None, Dataset]:
+    """A data set of torchvision's from `data_dir`. Yields what it is doing. Raises UserError."""
+    yield Preparing("Loading torchvision")
+    kind = getattr(import_torchvision(f"reads {name}"), SETS[name].kind)
+    parts = []
+    for settings in (SETS[name].train, SETS[name].test):
+        yield Preparing(f"Reading {name} from {data_dir}")
+        try:
+            parts.append(kind(root=data_dir, **settings))
+            continue
+        except Exception as error:
+            if not isinstance(error, FileNotFoundError) and "not found" not in str(error):
+                raise unreadable(name, data_dir, error) from error
+        yield from download(name, kind, data_dir, settings)
+        try:
+            parts.append(kind(root=data_dir, **settings))
+        except Exception as error:
+            raise unreadable(name, data_dir, error) from error
+    try:
+        train, test = (as_examples(part) for part in parts)
+    except Exception as error:
+        raise unreadable(name, data_dir, error) from error
+    classes = [str(each).split(" - ")[0] for each in getattr(parts[0], "classes", range(10))]
+    if classes[0] == "N/A":  # EMNIST's letters count from 1
+        classes, train, test = classes[1:], *(Examples(part.inputs, part.labels - 1) for part in (train, test))
+    for part in (train, test):
+        if int(part.labels.min()) < 0 or int(part.labels.max()) >= len(classes):
+            raise unreadable(name, data_dir, ValueError("a label is none of the classes"))
+    return finished(name, name, train, test, classes)
+
+
+def as_examples(part: Any) -> Examples:
+    """The pictures and labels of a torchvision data set, all at once."""
+    inputs = torch.as_tensor(part.data)
+    labels = torch.as_tensor(part.labels if hasattr(part, "labels") else part.targets, dtype=torch.int64)
+    if type(part).__name__ == "EMNIST":  # stored column by column (https://arxiv.org/abs/1702.05373)
+        inputs = inputs.transpose(1, 2)
+    if inputs.dim() == 4 and inputs.shape[3] == 3:
+        inputs = inputs.permute(0, 3, 1, 2)
+    labels = labels[:, 0] if labels.dim() == 2 else labels  # QMNIST says more of each digit than what it is
+    if inputs.dtype != torch.uint8 or len(inputs) != len(labels):
+        raise ValueError(f"{len(inputs):,} pictures of {inputs.dtype}, and {len(labels):,} labels")
+    return Examples(inputs.contiguous(), labels.contiguous())
+
+
+def download(name: str, kind: Any, data_dir: Path, settings: dict[str, Any]) -> Generator[Preparing, None, None]:
+    """Lets torchvision download a split. It runs aside, so that a run can be stopped meanwhile."""
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            kind(root=data_dir, download=True, **settings)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        yield Preparing(f"Downloading {name}")
+        thread.join(0.25)
+    if not errors or isinstance(error := errors[0], ModuleNotFoundError):  # it is there, and reading it says what lacks
+        return
+    reason = " ".join(str(getattr(error, "reason", error)).split())
+    raise UserError(
+        f"{name} could not be downloaded ({reason:.300}): put torchvision's files into {data_dir}, "
+        "or choose another --dataset."
+    ) from error
+
+
+def unreadable(name: str, data_dir: Path, error: Exception) -> UserError:
+    """What to say of files that torchvision cannot read."""
+    if isinstance(error, ModuleNotFoundError):
+        lacks = str(error.name).split(".")[0]
+        return UserError(f"torchvision needs {lacks} to read {name}: install it with pip install {lacks}.")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return UserError(f"{name} in {data_dir} cannot be read ({reason:.200}): delete its files to have them downloaded.")
+
+
+def import_torchvision(purpose: str) -> ModuleType:
+    """torchvision's data sets. Raises UserError where they cannot be imported."""
+    try:
+        import torchvision.datasets
+    except Exception as error:  # a wheel that does not fit torch's raises RuntimeError, or worse
+        raise UserError(
+            f"torchvision, which {purpose}, cannot be imported ({error}): "
+            "install the torchvision made for this torch (pip install --force-reinstall torch torchvision)."
+        ) from error
+    datasets: ModuleType = torchvision.datasets
+    return datasets
