@@ -180,7 +180,13 @@ class Session(EventSource):
 
         if self._dataset is None:
             self._dataset = yield from load_for(self.config)
-        self._state = state = TrainingState(self.config, self._dataset)
+        try:
+            self._state = state = TrainingState(self.config, self._dataset)
+        except UserError as error:
+            kept = self.folder_to_resume.path / "model.py" if self.folder_to_resume else None
+            if self.config.model and kept and kept.exists():
+                raise UserError(f"{error} The text that the run was made from is in {kept}.") from error
+            raise
         # What `auto` and a relative path stand for may be something else when the run is resumed.
         config = dataclasses.replace(
             self.config,

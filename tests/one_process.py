@@ -26,7 +26,7 @@ class OneProcess:
     def run(self, *arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Runs one command in the present working folder."""
         if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", __name__]
+            command = [sys.executable, __file__]  # its folder of modules may not be where Python looks
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         process = self._process
         assert process.stdin and process.stdout

@@ -48,8 +48,8 @@ class TrainingState:
         else:
             model = make_model(config, dataset)
         self.model = model.to(self.device)
-        total_steps = config.epochs * math.ceil(len(dataset.train) / config.batch_size)
-        self.schedule = Schedule(config.learning_rate, config.schedule, total_steps)
+        self._batches = math.ceil(len(dataset.train) / config.batch_size)
+        self.schedule = Schedule(config.learning_rate, config.schedule, config.epochs * self._batches)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(config, trained, self.schedule)
         self.normalise = dataset.normalise
@@ -170,6 +170,8 @@ class TrainingState:
             self.optimizer.steps = max(self.optimizer.steps, self.schedule.steps)
         self.epoch = state["epoch"]
         self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
+        if self.totals.batches > self._batches:
+            raise ValueError(f"it says {self.totals.batches:,} batches of an epoch that has {self._batches:,}")
         self.shuffle_state = state["shuffle"].cpu()
         self.shuffle.set_state(self.shuffle_state)
         random_numbers.restore(state, self.device)

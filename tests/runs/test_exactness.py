@@ -157,6 +157,8 @@ def test_a_changed_file_is_refused_by_name_and_its_old_text_is_in_the_runs_folde
         "net.py has changed since the run was saved: put the old text back "
         f"(it is in {folder.path}/model.py), or train the new one as a new run.",
     )
+    Path("net.py").unlink()
+    assert resumed(folder).message.endswith(f" The text that the run was made from is in {folder.path}/model.py.")
     Path("net.py").write_text((folder.path / "model.py").read_text())
     assert resumed(folder).reason == "completed"
 

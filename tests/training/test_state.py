@@ -163,6 +163,7 @@ def put_changed(**changes: object) -> Callable[[Path], None]:
         put_changed(totals={"batches": "3"}),
         put_changed(totals={"batches": -3}),
         put_changed(totals={"others": 3}),
+        put_changed(totals={"loss": 1.0, "correct": 1, "images": 9, "batches": 10**6, "seconds": 1.0}),
         put_changed(shuffle=torch.zeros(4, dtype=torch.uint8)),
         put_changed(shuffle="a word"),
         put_changed(base_rate="fast"),

@@ -222,7 +222,7 @@ class UnitDetail(HiddenUnits):
         noun = self._data.noun
         on = f"{share(activity)} of test {noun}s" if activity else f"{mark}dead: on for no test {noun}"
         border = BORDER if self._data.digits and not self._kernels else ""
-        told = [[self.text(line, "muted")] for line in textwrap.wrap(border, LARGE)]
+        note = [[self.text(line, "muted")] for line in textwrap.wrap(border, LARGE)]
         head: list[Line] = [
             [self.text("When on, it speaks", "title")],
             [
@@ -230,7 +230,7 @@ class UnitDetail(HiddenUnits):
                 self.text(f" for a {'digit' if self._data.digits else 'class'}", "units--for"),
             ],
         ]
-        room = height - 5 - len(image) - len(head) - (1 + len(told) if told else 0)
+        room = height - 5 - len(image) - len(head) - (1 + len(note) if note else 0)
         return [
             [name],
             [self.text(on, part)],
@@ -239,7 +239,7 @@ class UnitDetail(HiddenUnits):
             [],
             *(head if outgoing else []),
             *self._bars(outgoing, most, room, numbers=True),
-            *([[], *told] if told else []),
+            *([[], *note] if note else []),
         ]
 
     def _bars(self, outgoing: Sequence[float], most: float, room: int, numbers: bool) -> list[Line]:
