@@ -51,6 +51,10 @@ COUNT = Bounds(least=1, most=2**31 - 1)
 """PyTorch and the operating system count in 32 bits here and there; nothing larger would fit a machine."""
 
 
+DATA_SETTINGS = ("dataset", "data_dir", "seed", "image_size", "validation")
+"""The settings that a data set is loaded by: where one changes, it is loaded anew."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """The settings of one run; the defaults are the classroom notebook's.

@@ -13,6 +13,10 @@ class UserError(Exception):
     """Something the user can mend: its text is one sentence that says what is wrong and what to do."""
 
 
+class ModelError(UserError):
+    """What is wrong with a model of the user's own."""
+
+
 def is_theirs(file: str) -> bool:
     """Whether a file of Python is the user's own: not of this package, of Python or of an installed one."""
     own = os.path.join(os.path.dirname(__file__), "")

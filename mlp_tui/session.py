@@ -8,8 +8,8 @@ import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
-from .config import TrainingConfig
-from .errors import UserError, place_in, said
+from .config import DATA_SETTINGS, TrainingConfig
+from .errors import ModelError, UserError, place_in, said
 from .events import BatchFinished, EpochFinished, Event, LearningRateChanged, Past, Preparing, RunFinished, Saving
 from .runs.divergence import Divergence
 from .runs.folder import RunFolder
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from .training.state import TrainingState
 
 log = logging.getLogger(__name__)
-
-DATA_SETTINGS = ("dataset", "data_dir", "seed", "image_size", "validation")
-"""The settings that a data set is loaded by."""
 
 
 class Sink(Protocol):
@@ -182,9 +179,9 @@ class Session(EventSource):
             self._dataset = yield from load_for(self.config)
         try:
             self._state = state = TrainingState(self.config, self._dataset)
-        except UserError as error:
+        except ModelError as error:
             kept = self.folder_to_resume.path / "model.py" if self.folder_to_resume else None
-            if self.config.model and kept and kept.exists():
+            if kept and kept.exists():
                 raise UserError(f"{error} The text that the run was made from is in {kept}.") from error
             raise
         # What `auto` and a relative path stand for may be something else when the run is resumed.

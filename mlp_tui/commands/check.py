@@ -11,12 +11,12 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import tyro
-
 from ..config import TrainingConfig
 from ..errors import UserError, place_in, said
-from ..events import BatchFinished, Preparing
+from ..events import BatchFinished
+from ..headless.characters import can_show_blocks
 from ..streams import complain, standard_output
+from . import parse_options
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,28 +50,21 @@ def run(arguments: list[str]) -> int:
     """
     if arguments and not arguments[0].startswith("-"):
         arguments = ["--model", *arguments]
-    with standard_output():
-        config = tyro.cli(TrainingConfig, prog="mlp-tui check net.py:Net", description=__doc__, args=arguments)
+    config = parse_options(TrainingConfig, "check net.py:Net", __doc__, arguments)
     out, well = sys.stdout, True
     marks = marks_for(getattr(out, "encoding", None) or "ascii")
     # What the user's own model prints is no result.
-    try:
-        with standard_output(), redirect_stdout(sys.stderr):
-            for line in lines(config):
-                print(marks[line.well], line.text, file=out, flush=True)
-                well = well and line.well is not False
-    except KeyboardInterrupt:
-        return 130
+    with standard_output(), redirect_stdout(sys.stderr):
+        for line in lines(config):
+            print(marks[line.well], line.text, file=out, flush=True)
+            well = well and line.well is not False
     return int(not well)
 
 
 def marks_for(encoding: str) -> dict[bool | None, str]:
     """What a line begins with."""
-    try:
-        "✓✗·".encode(encoding)
-    except (LookupError, UnicodeError):
-        return {True: "+", False: "!", None: "-"}
-    return {True: "✓", False: "✗", None: "·"}
+    marks = "✓✗·" if can_show_blocks(encoding) else "+!-"
+    return dict(zip((True, False, None), marks, strict=True))
 
 
 def lines(config: TrainingConfig) -> Iterator[Line]:
@@ -89,14 +82,14 @@ def looked_at(config: TrainingConfig) -> Iterator[Line]:
     import torch
 
     from ..training.data.batches import Batches
-    from ..training.data.load import load_for
+    from ..training.data.load import load_at_once
     from ..training.device import choose_threads, describe
     from ..training.loops import take_steps
     from ..training.state import TrainingState
     from ..training.steps.plan import plan
 
     config = dataclasses.replace(config, schedule="constant", epochs=1)
-    dataset = loaded(load_for(config))
+    dataset = load_at_once(config, lambda what: print(f"{what} ...", file=sys.stderr))
     if dataset.notice:
         complain(dataset.notice)
     state = TrainingState(config, dataset)
@@ -143,17 +136,6 @@ def looked_at(config: TrainingConfig) -> Iterator[Line]:
     an_epoch = math.ceil(len(dataset.train) / config.batch_size) * took / done
     name = "the plain loop" if steps is None else steps.name
     yield Line(None, f"{done / took:,.0f} batches a second ({name}): {an_epoch:,.3g} s an epoch of training")
-
-
-def loaded(work: Any) -> "Dataset":
-    """The data set, once it is read."""
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if isinstance(event, Preparing) and not event.done:
-            print(f"{event.what} ...", file=sys.stderr)
 
 
 def shapes(state: "TrainingState", inputs: "Tensor") -> Iterator[Line]:

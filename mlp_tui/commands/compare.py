@@ -75,10 +75,9 @@ def compared(folders: Sequence[RunFolder], configs: Sequence[TrainingConfig]) ->
     models = [model_of(folder) for folder in folders]
     import torch
 
-    from ..training.data.load import load_for
-    from ..training.trained import test_of
+    from ..training.data.load import load_at_once
 
-    tests = [test_of(load_for(config)) for config in configs]
+    tests = [load_at_once(config).test for config in configs]
     first = tests[0]
     for folder, test in zip(folders, tests, strict=True):
         same = test.inputs.shape == first.inputs.shape and torch.equal(test.labels, first.labels)

@@ -105,7 +105,8 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 
 def parse(arguments: list[str], default: Options | None = None) -> Options:
     """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
-    return parse_options(Options, "", overview(), arguments, default)
+    asked = {"-h", "--help"} & set(arguments)  # the other commands are imported where they are named, and not else
+    return parse_options(Options, "", overview() if asked else "", arguments, default)
 
 
 def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:

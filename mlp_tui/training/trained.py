@@ -1,10 +1,9 @@
 """Trained: the model of a run, read from its folder, to be asked without training it."""
 
 import math
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -109,12 +108,3 @@ def _reason(error: Exception) -> str:
     said = str(getattr(error, "strerror", "") or error or type(error).__name__).strip()
     lines = " ".join(said.split())[:200]
     return f"it has no {lines}" if isinstance(error, KeyError) else lines.rstrip(".:")
-
-
-def test_of(loading: Generator[object, None, Dataset]) -> Examples:
-    """The test examples of a data set, once it is loaded. Raises UserError."""
-    while True:
-        try:
-            next(loading)
-        except StopIteration as loaded:
-            return cast(Dataset, loaded.value).test

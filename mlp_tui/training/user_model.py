@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..errors import UserError, is_theirs, place, place_in, said
+from ..errors import ModelError, UserError, is_theirs, place, place_in, said
 from ..files import MOST_BYTES, open_regular
 from . import random_numbers
 from .data.batches import Dataset
@@ -76,7 +76,7 @@ def load_model(text: str, dataset: Dataset) -> tuple[nn.Module, tuple[int, ...]]
 
 
 def load(text: str, dataset: Dataset) -> UserModel:
-    """The same, with the texts that it was made from. Raises UserError, for whatever is wrong with the user's code."""
+    """The same, with the texts that it was made from. Raises ModelError, for whatever is wrong with the user's code."""
     spec = Spec.parse(text)
     for name in _loaded:
         sys.modules.pop(name, None)
@@ -89,6 +89,8 @@ def load(text: str, dataset: Dataset) -> UserModel:
         model = make(maker, spec.name, where)
         input_shape = tried(model, dataset, place_of(type(model).forward) or where)
         check_parameters(model, place_of(type(model)) or where)
+    except UserError as error:
+        raise ModelError(str(error)) from error
     finally:
         with suppress(ValueError):
             sys.path.remove(str(spec.folder))

@@ -6,7 +6,6 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -20,14 +19,12 @@ from ...files import open_regular
 from .batches import Normaliser
 from .folders import SUFFIXES
 from .photo import as_learnt, read_picture
+from .tables import lines_of
 
 STANDARD_INPUT = "-"
 
 MOST_INPUT = 1 << 28
 """Bytes of standard input that are read at most."""
-
-MOST_LINE = 1 << 24
-"""Characters of a table's line that are read at most."""
 
 AT_ONCE = 500
 """Examples that are read before the model is asked."""
@@ -144,14 +141,6 @@ def in_table(name: str, file: BinaryIO, learnt: Learnt) -> Iterator[Named]:
     while some := list(islice(each, AT_ONCE)):
         values = torch.tensor([values for _, values in some], dtype=torch.float32 if table else torch.uint8)
         yield [where for where, _ in some], values.view(-1, *shape)
-
-
-def lines_of(name: str, text: io.TextIOWrapper) -> Iterator[str]:
-    """A text's lines. Raises UserError where one has no end."""
-    for number, line in enumerate(iter(partial(text.readline, MOST_LINE), ""), start=1):
-        if len(line) == MOST_LINE:
-            raise UserError(f"{name}, line {number:,} is longer than {MOST_LINE:,} characters.")
-        yield line
 
 
 def is_byte(value: float) -> bool:

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from ...config import CACHE_DIR, TrainingConfig
+from ...config import CACHE_DIR, DATA_SETTINGS, TrainingConfig
 from ...errors import UserError
 from ...events import Preparing
 from ..memory import gigabytes
@@ -23,7 +24,19 @@ from .torchvision_sets import SETS, load_torchvision
 
 def load_for(config: TrainingConfig) -> Generator[Preparing, None, Dataset]:
     """The data set that the settings ask for, as `load_dataset` has it."""
-    return load_dataset(config.dataset, config.data_dir, config.seed, config.image_size, config.validation)
+    return load_dataset(**{name: getattr(config, name) for name in DATA_SETTINGS})
+
+
+def load_at_once(config: TrainingConfig, say: Callable[[str], object] = lambda what: None) -> Dataset:
+    """The same, once it is loaded; `say` gets what is being done, as it begins. Raises UserError."""
+    loading = load_for(config)
+    while True:
+        try:
+            event = next(loading)
+        except StopIteration as loaded:
+            return cast(Dataset, loaded.value)
+        if not event.done:
+            say(event.what)
 
 
 def load_dataset(

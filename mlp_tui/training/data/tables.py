@@ -135,14 +135,18 @@ class Table:
 
     def _lines(self) -> Iterator[str]:
         self._file.seek(0)
-        text = io.TextIOWrapper(self._file, "utf-8-sig", newline="")
-        for number, line in enumerate(iter(partial(text.readline, MOST_LINE), ""), start=1):
-            if len(line) == MOST_LINE:
-                self._refuse(f"is longer than {MOST_LINE:,} characters", number)
-            yield line
+        return lines_of(str(self._path), io.TextIOWrapper(self._file, "utf-8-sig", newline=""))
 
     def _refuse(self, what: str, line: int = 0) -> NoReturn:
         raise UserError(f"{self._path}, line {line or self._rows.line_num:,} {what}.")
+
+
+def lines_of(name: str, text: io.TextIOWrapper) -> Iterator[str]:
+    """A text's lines. Raises UserError where one has no end."""
+    for number, line in enumerate(iter(partial(text.readline, MOST_LINE), ""), start=1):
+        if len(line) == MOST_LINE:
+            raise UserError(f"{name}, line {number:,} is longer than {MOST_LINE:,} characters.")
+        yield line
 
 
 def is_number(text: str) -> bool:
