@@ -18,6 +18,7 @@ import torch
 from mlp_tui.config import TrainingConfig
 
 from .conftest import write_mnist
+from .odd_files import as_fifo, as_folder, as_link_to_itself
 from .one_process import OneProcess
 from .terminal import Terminal
 
@@ -119,18 +120,6 @@ def test_a_word_that_is_no_whole_number_is_wrong_usage(program: OneProcess, opti
 
 def as_file(path: Path) -> None:
     path.write_text("x")
-
-
-def as_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def as_fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def as_link_to_itself(path: Path) -> None:
-    path.symlink_to(path.absolute())
 
 
 def as_link_to_nowhere(path: Path) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-import os
 import random
 import struct
 import subprocess
@@ -27,6 +26,7 @@ from mlp_tui.training.data.photo import as_learnt
 from mlp_tui.training.model import MultiLayerPerceptron
 from mlp_tui.training.trained import Trained, load_trained
 
+from ..odd_files import as_fifo, as_link_to_itself
 from ..one_process import OneProcess
 from .conftest import trained
 
@@ -207,16 +207,8 @@ def bomb() -> bytes:
     )
 
 
-def as_fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
 def as_empty_folder(path: Path) -> None:
     path.mkdir()
-
-
-def as_link_to_itself(path: Path) -> None:
-    path.symlink_to(path.absolute())
 
 
 BROKEN: dict[str, tuple[str, Callable[[Path], object]]] = {

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mlp_tui.config import TrainingConfig
+from mlp_tui.errors import UserError
 from mlp_tui.events import BatchFinished, EpochFinished, Event, RunFinished, StepTaken
 from mlp_tui.runs.folder import RunFolder
 from mlp_tui.session import Session
@@ -161,6 +162,19 @@ def test_a_changed_file_is_refused_by_name_and_its_old_text_is_in_the_runs_folde
     assert resumed(folder).message.endswith(f" The text that the run was made from is in {folder.path}/model.py.")
     Path("net.py").write_text((folder.path / "model.py").read_text())
     assert resumed(folder).reason == "completed"
+
+
+def test_an_error_that_is_not_the_models_does_not_point_to_its_text(
+    small_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("net.py").write_text((MODELS / "student.py").read_text())
+    folder = stopped("net.py:MultiLayerPerceptron", small_mnist)
+
+    def no_device(choice: str) -> None:
+        raise UserError("There is no such device.")
+
+    monkeypatch.setattr("mlp_tui.training.state.choose_device", no_device)
+    assert resumed(folder).message == "There is no such device."
 
 
 def test_a_change_in_a_file_that_the_model_imports_is_refused_too(small_mnist: Path) -> None:

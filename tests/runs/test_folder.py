@@ -1,6 +1,5 @@
 """A run's folder: made once, found again, and read whatever lies in it."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,8 @@ from mlp_tui.errors import UserError
 from mlp_tui.events import BatchFinished, RunFinished, Saving, from_json
 from mlp_tui.runs.folder import RunFolder
 from mlp_tui.runs.log import EventLog
+
+from ..odd_files import as_fifo, as_folder, as_link_to_itself
 
 CONFIG = TrainingConfig().as_dict()
 
@@ -39,18 +40,6 @@ def test_a_folder_that_cannot_be_filled_is_not_left_behind(tmp_path: Path, monke
 def test_a_run_that_cannot_be_there_is_a_sentence(tmp_path: Path, run: str, runs_dir: str) -> None:
     with pytest.raises(UserError, match="There is no run"):
         RunFolder.find(tmp_path / runs_dir, run)
-
-
-def as_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def as_link_to_itself(path: Path) -> None:
-    path.symlink_to(path)
-
-
-def as_fifo(path: Path) -> None:
-    os.mkfifo(path)
 
 
 @pytest.mark.parametrize("replace", [as_folder, as_link_to_itself, as_fifo])

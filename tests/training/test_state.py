@@ -1,6 +1,5 @@
 """The state of the training, and checkpoints of it."""
 
-import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from mlp_tui.training.data.mnist import read_split
 from mlp_tui.training.fit import fit
 from mlp_tui.training.state import TrainingState
 
+from ..odd_files import as_fifo, as_folder, as_link_to_itself
 from .test_loops import digits
 
 EARLIER = Path(__file__).with_name("earlier-checkpoint.pt")
@@ -102,18 +102,6 @@ def test_the_largest_weight_is_one_that_is_finite() -> None:
 # Files that are not right
 
 
-def put_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def put_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def put_link(path: Path) -> None:
-    path.symlink_to(path)
-
-
 def put_nothing(path: Path) -> None:
     path.touch()
 
@@ -145,9 +133,9 @@ def put_changed(**changes: object) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     "put",
     [
-        put_folder,
-        put_pipe,
-        put_link,
+        as_folder,
+        as_fifo,
+        as_link_to_itself,
         put_nothing,
         put_half,
         put_pickle,

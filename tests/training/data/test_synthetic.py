@@ -10,6 +10,7 @@ import torch
 from mlp_tui.training.data.batches import Dataset
 from mlp_tui.training.data.synthetic import load_synthetic
 
+from ...odd_files import as_fifo, as_folder, as_link_to_itself
 from .conftest import result
 
 
@@ -35,18 +36,6 @@ def test_a_cache_that_cannot_be_written_is_a_warning(
     assert "they are drawn anew each time" in caplog.text
 
 
-def put_folder(path: Path) -> None:
-    path.mkdir()
-
-
-def put_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def put_link(path: Path) -> None:
-    path.symlink_to(path)
-
-
 def put_other_images(path: Path) -> None:
     torch.save((torch.zeros(400, 28, 28), torch.zeros(400, dtype=torch.int64)), path)
 
@@ -63,7 +52,7 @@ def put_endless(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "put",
-    [put_folder, put_pipe, put_link, put_other_images, put_other_labels, put_endless],
+    [as_folder, as_fifo, as_link_to_itself, put_other_images, put_other_labels, put_endless],
     ids=lambda put: put.__name__,
 )
 def test_what_else_lies_in_the_caches_place_is_passed_over(
@@ -74,4 +63,4 @@ def test_what_else_lies_in_the_caches_place_is_passed_over(
     dataset = result(load_synthetic())
     assert dataset.train.inputs.dtype == torch.uint8 and int(dataset.train.labels.max()) == 9
     # It is replaced, but for a folder.
-    assert put is put_folder or [event.what for event in load_synthetic()] == ["Reading the built-in digits"]
+    assert put is as_folder or [event.what for event in load_synthetic()] == ["Reading the built-in digits"]
