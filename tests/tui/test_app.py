@@ -238,6 +238,11 @@ async def test_what_is_printed_lands_in_the_panel_of_messages() -> None:
         screen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
         for words in ("printed by a library", "written in pieces", "to standard error"):
             assert words in screen
+        assert "Test digits" not in screen and "Loss of each batch" not in screen  # they have the room to themselves
+        await pilot.press("m")
+        await pilot.pause(0.05)
+        screen = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert "Test digits" in screen and "Loss of each batch" in screen
 
 
 async def test_a_thread_that_is_stuck_does_not_keep_the_app(monkeypatch: pytest.MonkeyPatch) -> None:

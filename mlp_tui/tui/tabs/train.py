@@ -75,7 +75,7 @@ class TrainTab(Tab):
         self.summary.update("\n".join(lines))
         self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.resume_points)
-        self.grid.display = state.preview is not None or not state.own_loop
+        self.set_class(state.own_loop and state.preview is None, "-no-examples")
         self.grid.show(state)
 
     # Another run behind this one
