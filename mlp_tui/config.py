@@ -129,11 +129,13 @@ class TrainingConfig:
         Bounds(least=0, most=1024),
         Doc("CPU threads that compute. 0: by the sizes of model, batch and machine."),
     ] = 0
-
     runs_dir: Annotated[Path, Doc("Where each run gets a folder of its own.")] = Path("runs")
     checkpoint_seconds: Annotated[
         float, Bounds(least=0), Doc("A run is saved this often, and at each epoch's end.")
     ] = 30.0
+    history_mb: Annotated[
+        float, Bounds(least=0), Doc("Megabytes for snapshots of a run, from which any moment of it can be had again.")
+    ] = 64.0
 
     def __post_init__(self) -> None:
         for name, (kind, bounds) in KINDS.items():

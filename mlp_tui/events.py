@@ -198,6 +198,38 @@ class LearningRateChanged:
 
 
 @dataclass(frozen=True)
+class BatchSkipped:
+    """The batch after `batch` of `epoch` (both from 1; 0 before the first) was left out by hand."""
+
+    epoch: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Forked:
+    """The run is a branch of `parent`, another run, from after `batch` of `epoch` (both from 1; 0 before the first)."""
+
+    parent: str
+    epoch: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of the run that was walked to: after `step` of its batches, which count over all epochs.
+
+    One can walk from `first` to `last`. `events` say what held then: a BatchFinished and what else was asked for. Where
+    the moment cannot be had, `error` says why in a sentence, and there are none.
+    """
+
+    step: int
+    first: int
+    last: int
+    events: "tuple[Event, ...]" = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Saving:
     """Whether the run can be saved: `error` says what could not be written; it is empty once that works again."""
 
@@ -247,6 +279,9 @@ Event: TypeAlias = (
     | StepTaken
     | Drawing
     | LearningRateChanged
+    | BatchSkipped
+    | Forked
+    | Moment
     | Saving
     | Past
     | Watched

@@ -14,10 +14,10 @@ MOST_BYTES = 1 << 20
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes the name `path` once all of it is on the disk; else nothing changes.
+def written_whole(path: Path, to_disk: bool = True) -> Iterator[BinaryIO]:
+    """A file to write, which takes the name `path` once all of it is written, and is on the disk; else nothing changes.
 
-    Raises OSError as `open` does.
+    Without `to_disk` nobody waits for the disk. Raises OSError as `open` does.
     """
     name = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     # Not a `tempfile`, which nobody but its owner may read.
@@ -26,7 +26,8 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if to_disk:
+                os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         with suppress(OSError):

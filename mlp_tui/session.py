@@ -6,15 +6,26 @@ import os
 import threading
 import traceback
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .config import DATA_SETTINGS, TrainingConfig
 from .errors import ModelError, UserError, place_in, said
-from .events import BatchFinished, EpochFinished, Event, LearningRateChanged, Past, Preparing, RunFinished, Saving
+from .events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    LearningRateChanged,
+    Past,
+    Preparing,
+    Reason,
+    RunFinished,
+    Saving,
+)
 from .runs.divergence import Divergence
 from .runs.folder import RunFolder
 from .runs.recorder import RunRecorder
 from .runs.source import EventSource
+from .time_machine import TimeMachine
 
 if TYPE_CHECKING:
     from .training.data.batches import Dataset
@@ -32,15 +43,17 @@ class Sink(Protocol):
 class Session(EventSource):
     """Trains as the settings say as often as `events` is called, from the same initial weights each time.
 
-    With `resume`, the first call resumes that run.
+    With `resume`, the first call resumes that run; with `replay` it only loads it, to be walked through.
     """
 
     trains = True
 
-    def __init__(self, config: TrainingConfig, resume: RunFolder | None = None) -> None:
+    def __init__(self, config: TrainingConfig, resume: RunFolder | None = None, replay: bool = False) -> None:
         self.config = self.next_config = config
         self.folder_to_resume = resume
         """The folder of the next run, where it is one that was broken off."""
+        self._replays = replay
+        self.past: TimeMachine | None = None
         self._dataset: Dataset | None = None
         self._state: TrainingState | None = None
         self._recorder: RunRecorder | None = None
@@ -61,19 +74,24 @@ class Session(EventSource):
 
     # Questions to the model
 
+    @property
+    def _shown(self) -> "TrainingState | None":
+        """The state that questions are about: that of the moment that was walked to, if one was."""
+        return self.past.state if self.past else self._state
+
     def read_drawing(self, pixels: bytes) -> Event | None:
-        if self._state is None:
+        if self._shown is None:
             return None
         from .training.questions import read_drawing
 
-        return read_drawing(self._state, pixels)
+        return read_drawing(self._shown, pixels)
 
     def weights(self) -> Event | None:
-        if self._state is None or self._dataset is None:
+        if self._shown is None or self._dataset is None:
             return None
         from .training.questions import weights
 
-        return weights(self._state, self._dataset)
+        return weights(self._shown, self._dataset)
 
     def change_learning_rate(self, direction: int) -> Event | None:
         if self._state is None or self._recorder is None:
@@ -101,36 +119,27 @@ class Session(EventSource):
             if any(getattr(self.next_config, name) != getattr(self.config, name) for name in DATA_SETTINGS):
                 self._dataset = None
             self.config = self.next_config
-        end = RunFinished("completed", 0, None, None, 0.0)
-        divergence = Divergence()
-        unsaved = ""
-        done_seconds = 0.0
+        reason: Reason = "stopped" if self._replays else "completed"
+        tally, divergence, unsaved = Tally(reason), Divergence(), ""
+        self.past = self.unfinished = None
         events = self._train()
         try:
             for event in events:
-                for each in event.events if isinstance(event, Past) else (event,):
-                    if isinstance(each, EpochFinished):
-                        done_seconds += each.train_seconds + each.test_seconds
-                        end = dataclasses.replace(end, epochs=each.epoch, seconds=done_seconds)
-                        if each.split == "test":
-                            end = dataclasses.replace(end, test_loss=each.test_loss, test_accuracy=each.test_accuracy)
-                        elif self._state and (tested := self._state.tested):
-                            end = dataclasses.replace(end, test_loss=tested.loss, test_accuracy=tested.accuracy)
-                if isinstance(event, BatchFinished):
-                    end = dataclasses.replace(end, seconds=done_seconds + event.seconds)
-                if self._state and (message := divergence.add(event, self._state, last=stop.is_set())):
-                    end = dataclasses.replace(end, reason="diverged", message=message)
+                tally.add(event, self._state)
+                message = divergence.add(event, self._state, last=stop.is_set()) if self._state else ""
+                if message:
+                    tally.change(reason="diverged", message=message)
                 yield self._emit(event)
                 if self._recorder and self._recorder.error != unsaved:
                     unsaved = self._recorder.error
                     yield self._emit(Saving(unsaved))
-                if end.reason == "diverged":
+                if message:
                     break
                 if stop.is_set():
-                    end = dataclasses.replace(end, reason="stopped")
+                    tally.change(reason="stopped")
                     break
         except UserError as error:
-            end = dataclasses.replace(end, reason="failed", message=str(error))
+            tally.change(reason="failed", message=str(error))
         except (Exception, SystemExit) as error:  # the user's own model or data set may do anything
             theirs = place_in(error) if self.config.model or ".py:" in self.config.dataset else ""
             if not theirs:
@@ -138,19 +147,17 @@ class Session(EventSource):
             elif self.folder:
                 self.folder.note(traceback.format_exc())
             message = f"The training failed{theirs and f' at {theirs}'}: {said(error)}"
-            end = dataclasses.replace(end, reason="failed", message=message)
+            tally.change(reason="failed", message=message)
         finally:
             events.close()
-            self.folder_to_resume = None
-        yield self._end(end)
+            self.folder_to_resume, self._replays = None, False
+        yield self._end(tally.end)
 
     def _end(self, end: RunFinished) -> RunFinished:
         """Saves what is to be saved, lets go of the run's folder, and emits the last event."""
-        self.unfinished = None
         if self._recorder:
             self._recorder.finish(end.reason)
-            if end.reason == "stopped" and self._recorder.saved:
-                self.unfinished = self.folder
+            self.unfinished = self.folder if end.reason == "stopped" and self._recorder.saved else None
             if unsaved := self._recorder.error:
                 message = f"{end.message} The run could not be saved: {unsaved}.".strip()
                 end = dataclasses.replace(end, message=message)
@@ -172,18 +179,11 @@ class Session(EventSource):
         from .training import checkpoint
         from .training.data.load import load_for
         from .training.fit import fit
-        from .training.state import TrainingState
         from .training.user_model import as_absolute, copies
 
         if self._dataset is None:
             self._dataset = yield from load_for(self.config)
-        try:
-            self._state = state = TrainingState(self.config, self._dataset)
-        except ModelError as error:
-            kept = self.folder_to_resume.path / "model.py" if self.folder_to_resume else None
-            if kept and kept.exists():
-                raise UserError(f"{error} The text that the run was made from is in {kept}.") from error
-            raise
+        self._state = state = self._new_state(self._dataset)
         # What `auto` and a relative path stand for may be something else when the run is resumed.
         config = dataclasses.replace(
             self.config,
@@ -191,39 +191,106 @@ class Session(EventSource):
             data_dir=self.config.data_dir.absolute(),
             model=as_absolute(self.config.model),
         )
+        resumed = self.folder_to_resume
         try:
-            if self.folder_to_resume is None:
+            if resumed is None:
                 self.folder = folder = RunFolder.create(self.config.runs_dir, self._dataset.name, config.as_dict())
             else:
-                self.folder = folder = self.folder_to_resume
-                folder.lock.acquire()
-                yield self._restore(state, folder)
+                self.folder = folder = resumed
+                if not self._replays:
+                    folder.lock.acquire()
+            self.past = past = TimeMachine(folder.path, config, self._dataset, state)
+            if self._replays:
+                yield self._load(state, folder, past)
+                return
+            new_rate = False
+            if resumed:
+                # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
+                new_rate = folder.diverged() or config.learning_rate != folder.read_config().get("learning_rate")
+                yield self._restore(state, folder, past)
                 folder.write_config(config.as_dict())
             folder.write_texts(copies(state.sources))
         except OSError as error:
-            where = error.filename if self.folder_to_resume else self.config.runs_dir
+            where = error.filename if resumed else self.config.runs_dir
             raise UserError(
                 f"{str(where)[:200]} cannot be used ({error.strerror or error}): "
                 "mend that, or name another folder with --runs-dir."
             ) from error
         self._recorder = RunRecorder(folder, config.as_dict(), state, checkpoint.save, config.checkpoint_seconds)
-        self._sinks = [self._recorder]
+        self._recorder.make_room = past.make_room
+        self._sinks = [self._recorder, past]
+        if new_rate:
+            state.learning_rate = config.learning_rate
+            yield LearningRateChanged(state.epoch + 1, state.totals.batches, state.learning_rate)
+            self._recorder.checkpoint()
         yield from fit(config, self._dataset, folder.name, state)
 
-    def _restore(self, state: "TrainingState", folder: RunFolder) -> Past:
+    def _new_state(self, dataset: "Dataset") -> "TrainingState":
+        """The state before the first step. Raises UserError."""
+        from .training.state import TrainingState
+
+        try:
+            return TrainingState(self.config, dataset)
+        except ModelError as error:
+            kept = self.folder_to_resume.path / "model.py" if self.folder_to_resume else None
+            if kept and kept.exists():
+                raise UserError(f"{error} The text that the run was made from is in {kept}.") from error
+            raise
+
+    def _restore(self, state: "TrainingState", folder: RunFolder, past: TimeMachine) -> Past:
         """Puts the state where the run was saved, and returns what the run emitted until then.
 
         Raises UserError, and OSError.
         """
         from .training import checkpoint
 
-        # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
-        new_rate = folder.diverged() or self.config.learning_rate != folder.read_config().get("learning_rate")
         position = checkpoint.restore(folder.checkpoint, state) if os.path.lexists(folder.checkpoint) else 0
         if state.epoch >= self.config.epochs:
             more = f"ask for more with --epochs {state.epoch + 5}"
             raise UserError(f"The run {folder.name} has its {state.epoch} epochs: {more}.")
         folder.cut_log(position)
-        if new_rate:
-            state.learning_rate = self.config.learning_rate
-        return Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
+        events = Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
+        past.resume(events)
+        return events
+
+    def _load(self, state: "TrainingState", folder: RunFolder, past: TimeMachine) -> Past:
+        """Puts the state where the run was saved last, and returns all that the run emitted. Raises UserError."""
+        from .training import checkpoint
+
+        if not os.path.lexists(folder.checkpoint):
+            raise UserError(f"The run {folder.name} was never saved, so there is nothing to walk through.")
+        checkpoint.restore(folder.checkpoint, state)
+        self.unfinished = folder if state.epoch < self.config.epochs else None
+        events = Past(tuple(folder.read_events()))
+        past.emit(events)
+        return events
+
+
+class Tally:
+    """What the last event of a run says, from the events before it."""
+
+    def __init__(self, reason: Reason) -> None:
+        self.end = RunFinished(reason, 0, None, None, 0.0)
+        self._seconds = 0.0  # of the epochs that are done
+
+    def add(self, event: Event, state: "TrainingState | None") -> None:
+        """Takes an event into account, which `state` has come to."""
+        match event:
+            case Past():
+                for each in event.events:
+                    self.add(each, state)
+            case EpochFinished():
+                self._seconds += event.train_seconds + event.test_seconds
+                self.change(epochs=event.epoch, seconds=self._seconds)
+                if event.split == "test":
+                    self.change(test_loss=event.test_loss, test_accuracy=event.test_accuracy)
+                elif state and state.tested:
+                    self.change(test_loss=state.tested.loss, test_accuracy=state.tested.accuracy)
+            case BatchFinished():
+                self.change(seconds=self._seconds + event.seconds)
+            case RunFinished():
+                self.end = event
+
+    def change(self, **values: Any) -> None:
+        """Says something else from now on."""
+        self.end = dataclasses.replace(self.end, **values)

@@ -78,7 +78,12 @@ ROOMS = (
     ),
     Room(("tui/pictures/",), "pixels, weights and numbers in characters", (BASE, "headless/"), ("numpy", "rich")),
     Room(("headless/",), "events as lines, JSON or the notebook's", (BASE, "runs/"), ("numpy", "rich")),
-    Room(("session.py",), "one run from start to end", (BASE, "runs/", "training/"), ("torch",)),
+    Room(
+        ("session.py", "time_machine.py"),
+        "one run from start to end, and any of its moments again",
+        (BASE, "runs/", "training/"),
+        ("torch",),
+    ),
     Room(("runs/",), "a run's folder, lock, log and list; recording and watching", (BASE,)),
     Room(
         ("training/",),

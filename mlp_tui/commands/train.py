@@ -30,6 +30,9 @@ class Options:
     watch: Annotated[
         str | None, arg(help="Watch a run that another process trains, or that is over.", metavar="RUN")
     ] = None
+    replay: Annotated[
+        str | None, arg(help="Walk through a run that is over: any moment of it can be had again.", metavar="RUN")
+    ] = None
     on_hangup: Annotated[
         Literal["detach", "stop"],
         arg(help="When the connection drops, the run trains on without the dashboard (detach), or is saved and ends."),
@@ -42,7 +45,7 @@ def run(arguments: list[str]) -> int:
     """Trains, or watches, as the arguments say, and returns the exit code."""
     options = parse(arguments)
     source = choose_source(options, arguments)
-    if isinstance(source, Session) and source.folder_to_resume:
+    if isinstance(source, Session) and source.folder_to_resume and options.replay is None:
         try:
             source.folder_to_resume.lock.take_over()
         except UserError as error:
@@ -61,11 +64,13 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
         raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
     if options.watch is not None and (options.no_ui or options.resume is not None):
         raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
+    if options.replay is not None and (options.no_ui or options.resume is not None or options.watch is not None):
+        raise UserError("--replay walks through a run in the dashboard: it goes with no other way to run.")
     if options.watch is not None:
         return WatchedRun(RunFolder.find(options.config.runs_dir, options.watch))
-    if options.resume is not None:
-        folder = RunFolder.find(options.config.runs_dir, options.resume)
-        return Session(parse_resumed(arguments, folder).config, folder)
+    if (run := options.resume if options.replay is None else options.replay) is not None:
+        folder = RunFolder.find(options.config.runs_dir, run)
+        return Session(parse_resumed(arguments, folder).config, folder, replay=options.replay is not None)
     return Session(options.config)
 
 
@@ -113,7 +118,7 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
     """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
     own = TrainingConfig.from_dict(folder.read_config())
     resumed = parse(arguments, Options(own))
-    may_change = {"runs_dir", "checkpoint_seconds", "threads"}
+    may_change = {"runs_dir", "checkpoint_seconds", "history_mb", "threads"}
     if own.schedule == "constant":  # a cycle ends where it was planned to
         may_change.add("epochs")
     if folder.diverged():

@@ -30,6 +30,7 @@ SAME_RESULT = {
     "threads",
     "runs_dir",
     "checkpoint_seconds",
+    "history_mb",
 }
 """Settings that say nothing of how a run learns, or that have a column of their own."""
 

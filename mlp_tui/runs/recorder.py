@@ -49,6 +49,8 @@ class RunRecorder:
         self._cost = 0.0
         self._last = time.monotonic()
         self._save_error = ""
+        self.make_room: Callable[[], bool] = lambda: False
+        """Deletes something that can be done without, where the disk is full; whether there was anything."""
         self.unsaved = False
         """Whether there are steps of training that no checkpoint holds yet."""
 
@@ -91,7 +93,12 @@ class RunRecorder:
                 self.folder.write_config(self._config)
             self._log.flush()
             contents = {"training": self._state.state_dict(), "log_position": self._log.position}
-            self._save(self.folder.checkpoint, contents)
+            try:
+                self._save(self.folder.checkpoint, contents)
+            except OSError:
+                if not self.make_room():
+                    raise
+                self._save(self.folder.checkpoint, contents)
             self._save_error, self.unsaved = "", False
         except OSError as error:
             self._save_error = f"{self.folder.checkpoint}: {error.strerror or error}"

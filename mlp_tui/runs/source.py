@@ -1,12 +1,30 @@
 """EventSource: what a front end asks of a run, whether it is trained here or only watched."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Protocol
 
 from ..config import TrainingConfig
 from ..events import Event
 from .folder import RunFolder
+
+
+class Walkable(Protocol):
+    """A run whose moments can be had again; for the thread that pulls the events, between two of them."""
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def last(self) -> int: ...
+
+    def go(self, step: int, wanted: Collection[str] = ()) -> Event:
+        """The Moment after that many batches of the run, with what is `wanted` of it, as TimeMachine says."""
+        ...
+
+    def leave(self) -> None:
+        """Goes back to where the run itself is."""
+        ...
 
 
 class EventSource(Protocol):
@@ -43,6 +61,9 @@ class EventSource(Protocol):
     def resume_next(self) -> None:
         """Makes the next call of `events` resume the run that was stopped."""
         return None
+
+    past: "Walkable | None" = None
+    """What walks through the run, where that is possible."""
 
     # The rest is for the thread that pulls the events, between two of them.
 

@@ -15,12 +15,15 @@ from .state import TrainingState
 from .user_model import refuse_changed
 
 
-def save(path: Path, contents: dict[str, Any]) -> None:
-    """Writes tensors, numbers and strings to a file that is whole or not there. Raises OSError."""
+def save(path: Path, contents: dict[str, Any], to_disk: bool = True) -> None:
+    """Writes tensors, numbers and strings to a file that is whole or not there. Raises OSError.
+
+    It waits until they are on the disk, unless `to_disk` is off: a machine that stops then may lose them.
+    """
     # By way of memory: of a full disk torch would say something that nobody understands.
     buffer = io.BytesIO()
     torch.save(contents, buffer)
-    with written_whole(path) as file:
+    with written_whole(path, to_disk) as file:
         file.write(buffer.getbuffer())
 
 
@@ -41,13 +44,9 @@ def restore(path: Path, state: TrainingState) -> int:
     """Puts a new `state` where a run was saved, and returns where its log was then, in bytes. Raises UserError."""
     try:
         contents = load(path, state.device)
-        new = state.state_dict()
         refuse_changed(contents["training"].get("sources", {}), state.sources, path.parent)
-        new.pop("data", None)  # which `load_state_dict` compares itself
-        state.load_state_dict(contents["training"])
-        # Another shape than torch's kernels expect would end the process, and another type end the training later.
-        pairs = ((state.state_dict(), new, "it"), (contents["log_position"], 0, "log_position"))
-        if difference := next(filter(None, (_difference(*pair) for pair in pairs)), None):
+        put(contents["training"], state)
+        if difference := _difference(contents["log_position"], 0, "log_position"):
             raise ValueError(difference)
     except UserError:  # the data at hand, or the model's source, are others
         raise
@@ -59,6 +58,16 @@ def restore(path: Path, state: TrainingState) -> int:
             "put a copy of that file back, or delete it to train the run anew."
         ) from error
     return int(contents["log_position"])
+
+
+def put(saved: dict[str, Any], state: TrainingState) -> None:
+    """Puts a state where it was when `saved` was its state dict. Raises an Exception of many a kind where it is not."""
+    before = state.state_dict()
+    before.pop("data", None)  # which `load_state_dict` compares itself
+    state.load_state_dict(saved)
+    # Another shape than torch's kernels expect would end the process, and another type end the training later.
+    if difference := _difference(state.state_dict(), before, "it"):
+        raise ValueError(difference)
 
 
 def _difference(restored: Any, new: Any, name: str) -> str | None:

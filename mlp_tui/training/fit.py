@@ -4,15 +4,16 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..config import PRINT_EVERY, TrainingConfig
-from ..events import EpochFinished, Event, Predictions, Preview, RunStarted
+from ..events import DigitImages, EpochFinished, Event, Mistakes, Predictions, Preview, RunStarted
 from .data.batches import Batches, Dataset, Examples
 from .device import choose_threads, describe
-from .loops import test, train
+from .loops import Steps, TestResult, test, train
 from .memory import available_memory
 from .model import MultiLayerPerceptron
 from .questions import as_shown, copied, evaluating, examine, step_details, weights
@@ -35,16 +36,9 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     At each event, `state` is where the training is: what it holds then is enough to continue from there. `run` is
     the run's name.
     """
-    model, device = state.model, state.device
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    torch.set_num_threads(choose_threads(config, parameters if config.model else math.prod(dataset.shape)))
-    loss_fn, test_loss_fn = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing), nn.CrossEntropyLoss()
-    as_taken = state.normalise, state.input_shape, device
-    held_out = dataset.held_out
-    train_loader = Batches(near(dataset.train, device), config.batch_size, state.shuffle, *as_taken)
-    test_loader = Batches(near(held_out, device), config.test_batch_size, None, *as_taken)
-    on_device = train_loader.examples.inputs.device.type == device.type
-    steps = plan(model, loss_fn, state.optimizer) if on_device else None
+    model, device, held_out = state.model, state.device, dataset.held_out
+    train_loader, loss_fn, steps = prepare(config, dataset, state)
+    test_loader = tests_of(held_out, config, state)
 
     yield RunStarted(
         run=run,
@@ -53,7 +47,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         dataset=dataset.name,
         train_size=len(dataset.train),
         test_size=len(dataset.test),
-        parameters=parameters,
+        parameters=size(model),
         notice=" ".join(filter(None, (dataset.notice, state.notice))),
         resumed_from=state.describe(),
         classes=dataset.classes,
@@ -62,10 +56,9 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         model=model.describe() if isinstance(model, MultiLayerPerceptron) else Path(config.model).name,
         steps="plain loop" if steps is None else steps.name,
     )
-    shown = EXAMPLES if len(held_out) >= EXAMPLES.stop else range(min(len(EXAMPLES), len(held_out)))
-    rows = slice(shown.start, shown.stop)
+    rows = on_show(held_out)
     inputs = held_out.inputs[rows]
-    yield Preview(tuple(shown), tuple(held_out.labels[rows].tolist()), *as_shown(inputs))
+    yield Preview(tuple(range(rows.start, rows.stop)), tuple(held_out.labels[rows].tolist()), *as_shown(inputs))
     examples = state.as_taken(inputs)
     yield predict(model, examples)
 
@@ -90,7 +83,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             if batch.batch % PRINT_EVERY == 1 or batch.batch == batch.batches:
                 yield predict(model, examples)
         started = time.perf_counter()
-        result = test(model, test_loader, test_loss_fn, epoch=state.epoch)
+        result = run_test(test_loader, state)
         test_seconds = time.perf_counter() - started
         yield from examine(result, held_out, len(dataset.classes), emitted)
         state.end_epoch()
@@ -98,8 +91,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             state.keep_if_best(result.accuracy)
             if state.epoch == config.epochs:
                 with state.best_weights():
-                    loader = Batches(near(dataset.test, device), config.test_batch_size, None, *as_taken)
-                    state.tested = test(model, loader, test_loss_fn, epoch=state.epoch - 1)
+                    state.tested = run_test(tests_of(dataset.test, config, state), state)
         yield EpochFinished(
             epoch=state.epoch,
             epochs=config.epochs,
@@ -114,6 +106,55 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         if state.epoch == config.epochs or time.monotonic() > weights_due:
             yield weights(state, dataset)
             weights_due = time.monotonic() + WEIGHTS_SECONDS
+
+
+class Prepared(NamedTuple):
+    """What the steps of a run are taken with: the batches, the loss, and a faster way to take them, if there is one."""
+
+    loader: Batches
+    loss_fn: nn.Module
+    steps: Steps | None
+
+
+def prepare(config: TrainingConfig, dataset: Dataset, state: TrainingState) -> Prepared:
+    """What `state` is trained with; it also sets the number of threads. Of a state that is loaded anew, ask again."""
+    torch.set_num_threads(choose_threads(config, size(state.model) if config.model else math.prod(dataset.shape)))
+    examples = near(dataset.train, state.device)
+    loader = Batches(examples, config.batch_size, state.shuffle, state.normalise, state.input_shape, state.device)
+    loss_fn = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    on_device = examples.inputs.device.type == state.device.type
+    return Prepared(loader, loss_fn, plan(state.model, loss_fn, state.optimizer) if on_device else None)
+
+
+def on_show(examples: Examples) -> slice:
+    """The places of the test examples on show: the first ones, where there are not enough for the notebook's."""
+    count = len(examples)
+    return slice(EXAMPLES.start, EXAMPLES.stop) if count >= EXAMPLES.stop else slice(0, min(len(EXAMPLES), count))
+
+
+def tests_of(examples: Examples, config: TrainingConfig, state: TrainingState) -> Batches:
+    """The batches of a test."""
+    on_device = near(examples, state.device)
+    return Batches(on_device, config.test_batch_size, None, state.normalise, state.input_shape, state.device)
+
+
+def run_test(loader: Batches, state: TrainingState) -> TestResult:
+    """Tests the model as it is. A model that draws random numbers in its test takes none from its training."""
+    with evaluating(state.model):
+        return test(state.model, loader, nn.CrossEntropyLoss(), epoch=state.epoch - (not state.totals.batches))
+
+
+def mistakes(
+    config: TrainingConfig, dataset: Dataset, state: TrainingState, emitted: set[int]
+) -> Iterator[DigitImages | Mistakes]:
+    """What a test would get wrong now, as `examine` has it."""
+    result = run_test(tests_of(dataset.held_out, config, state), state)
+    yield from examine(result, dataset.held_out, len(dataset.classes), emitted)
+
+
+def size(model: nn.Module) -> int:
+    """The number of a model's weights and biases."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def near(examples: Examples, device: torch.device) -> Examples:

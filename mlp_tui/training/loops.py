@@ -27,6 +27,16 @@ class Totals:
     batches: int = 0
     seconds: float = 0.0
 
+    def add(self, stepped: "Stepped") -> list[float]:
+        """Adds what came of some steps, except the time, and returns the losses. Waits for the device."""
+        losses: list[float] = stepped.losses.tolist()
+        for loss in losses:
+            self.loss += loss
+        self.correct += int(stepped.correct)
+        self.images += stepped.images
+        self.batches += len(losses)
+        return losses
+
 
 class Stepped(NamedTuple):
     """What came of some steps: each batch's loss, shape (steps,), images read right (a scalar), and images."""
@@ -108,12 +118,7 @@ def train(
         at_once = min(at_once, to_line, count - totals.batches)
         stepped = take_steps(model, batches, at_once, loss_fn, optimizer) if steps is None else steps(batches, at_once)
 
-        losses = stepped.losses.tolist()  # waits for the device
-        for loss in losses:
-            totals.loss += loss
-        totals.correct += int(stepped.correct)
-        totals.images += stepped.images
-        totals.batches += at_once
+        losses = totals.add(stepped)
         took = time.perf_counter() - started
         totals.seconds += took
         yield BatchFinished(

@@ -48,8 +48,9 @@ class TrainingState:
         else:
             model = make_model(config, dataset)
         self.model = model.to(self.device)
-        self._batches = math.ceil(len(dataset.train) / config.batch_size)
-        self.schedule = Schedule(config.learning_rate, config.schedule, config.epochs * self._batches)
+        self.batches = math.ceil(len(dataset.train) / config.batch_size)
+        """Batches in an epoch."""
+        self.schedule = Schedule(config.learning_rate, config.schedule, config.epochs * self.batches)
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(config, trained, self.schedule)
         self.normalise = dataset.normalise
@@ -85,6 +86,11 @@ class TrainingState:
         return bool(self.epoch or self.totals.batches)
 
     @property
+    def step(self) -> int:
+        """Where the run is: how many batches have been gone through, counted over all epochs."""
+        return self.epoch * self.batches + self.totals.batches
+
+    @property
     def learning_rate(self) -> float:
         """The learning rate that is set: the schedule takes its share of it in each step."""
         return self.schedule.base_rate
@@ -109,6 +115,11 @@ class TrainingState:
         self.epoch += 1
         self.totals = Totals()
         self.shuffle_state = self.shuffle.get_state()
+
+    def skip_batch(self) -> None:
+        """Leaves the next batch of the epoch out; the mean loss stays as it is."""
+        self.totals.loss += self.totals.loss / max(1, self.totals.batches)
+        self.totals.batches += 1
 
     def keep_if_best(self, accuracy: float) -> None:
         """Keeps the weights where the epoch that has ended has a better accuracy than all before."""
@@ -170,8 +181,8 @@ class TrainingState:
             self.optimizer.steps = max(self.optimizer.steps, self.schedule.steps)
         self.epoch = state["epoch"]
         self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
-        if self.totals.batches > self._batches:
-            raise ValueError(f"it says {self.totals.batches:,} batches of an epoch that has {self._batches:,}")
+        if self.totals.batches > self.batches:
+            raise ValueError(f"it says {self.totals.batches:,} batches of an epoch that has {self.batches:,}")
         self.shuffle_state = state["shuffle"].cpu()
         self.shuffle.set_state(self.shuffle_state)
         random_numbers.restore(state, self.device)

@@ -1,0 +1,195 @@
+"""Replay: a run's training state at any moment, had again from the nearest snapshot before it."""
+
+import copy
+import math
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ..config import TrainingConfig
+from ..errors import UserError
+from ..events import BatchFinished, BatchSkipped, LearningRateChanged, StepTaken
+from . import random_numbers
+from .checkpoint import put
+from .data.batches import Dataset
+from .device import choose_device
+from .fit import prepare, run_test, tests_of
+from .loops import take_steps
+from .questions import copied, step_details
+from .state import TrainingState
+
+Change = LearningRateChanged | BatchSkipped
+"""What a hand did to a run."""
+
+REMEMBERED = 32
+"""The most states that are kept in memory."""
+
+PARTS = 8
+"""States that are kept in memory on the way from a snapshot to a moment, since a step back comes often."""
+
+
+class Snapshots(Protocol):
+    """Where states of the run are kept, by how many of its batches had been gone through."""
+
+    def before(self, step: int, above: int = -1) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The states at `step` and before, as far as `above`, which is left out; the last first, each with its step."""
+        ...
+
+
+class Replay:
+    """Takes the steps of a run again, with the same numbers to the last bit. The run's own state stays as it is.
+
+    `journal` holds what a hand did, in its order. A run that is a branch begins at its `first` step, from a snapshot;
+    others begin with new weights. `state` is where the last `go` led; the random generators that the
+    whole program shares are left as they were.
+
+    Raises UserError as TrainingState does.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        dataset: Dataset,
+        snapshots: Snapshots,
+        journal: Sequence[Change],
+        first: int = 0,
+    ) -> None:
+        self._config, self._dataset = config, dataset
+        self._snapshots, self._journal = snapshots, journal
+        with random_numbers.kept(choose_device(config.device)[0]):
+            self.state = TrainingState(config, dataset)
+            self._random = random_numbers.states(self.state.device)
+            self._beginning = None if first else copy.deepcopy(self.state.state_dict())
+        self._remembered: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Makes what the steps are taken with, after a state was loaded."""
+        self._loader, self._loss_fn, self._steps = prepare(self._config, self._dataset, self.state)
+        self.state.model.train()
+        self._iterate()
+
+    def _iterate(self) -> None:
+        """Draws the order of the epoch under way."""
+        self.state.shuffle.set_state(self.state.shuffle_state)
+        self._loader.skip = self.state.totals.batches
+        self._batches: Iterator[tuple[Tensor, Tensor]] = iter(self._loader)
+
+    @contextmanager
+    def _own_random_numbers(self) -> Iterator[None]:
+        with random_numbers.kept(self.state.device):
+            random_numbers.restore(self._random, self.state.device)
+            yield
+            self._random = random_numbers.states(self.state.device)
+
+    def go(self, step: int) -> None:
+        """Puts the state where it was after so many batches of the run, from 0."""
+        with self._own_random_numbers():
+            self._load_before(step)
+            self._train_to(step, every=max(1, math.ceil((step - self.state.step) / PARTS)))
+
+    def take_step(self) -> tuple[BatchFinished, StepTaken] | None:
+        """Trains on the next batch, which must be there, and says what came of it; None where it was skipped."""
+        state = self.state
+        with self._own_random_numbers():
+            before = copied(state.model)
+            loss = self._train_to(state.step + 1)
+            under_way, totals = self._loader.under_way, state.totals
+            if loss is None or under_way is None:
+                return None
+            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self._loss_fn)
+        batch = BatchFinished(
+            epoch=state.epoch + 1,
+            batch=totals.batches,
+            batches=state.batches,
+            loss=loss,
+            running_loss=totals.loss / totals.batches,
+            running_accuracy=totals.correct / totals.images,
+            images_per_second=0.0,
+            seconds=0.0,
+            learning_rate=details.learning_rate,
+            losses=(loss,),
+        )
+        return batch, details
+
+    # From one state to the next
+
+    def _load_before(self, step: int) -> None:
+        """Loads the last known state at that step or before, unless the state at hand is as near."""
+        at, here = max((each for each in self._remembered if each <= step), default=-1), self.state.step
+        for found, saved in self._snapshots.before(step, above=max(at, here) if here <= step else at):
+            try:
+                self._load(saved)
+            except Exception:  # a damaged file may make it raise anything; the one before is as good
+                here = -1
+                continue
+            if self.state.step == found:
+                return
+        if at <= here <= step:
+            return
+        if at < 0 and self._beginning is None:
+            raise UserError("The snapshots of this run are gone: nothing before its last batch can be had again.")
+        self._load(self._remembered[at] if at >= 0 else self._beginning)  # type: ignore[arg-type]
+
+    def _load(self, saved: dict[str, Any]) -> None:
+        put(copy.deepcopy(saved), self.state)
+        self._begin()
+
+    def _train_to(self, step: int, every: int = sys.maxsize) -> float | None:
+        """Trains on all batches until that step, as they were trained on; returns the last loss, where there was one.
+
+        It remembers the state each time it has gone through `every` batches.
+        """
+        state, loss = self.state, None
+        while state.step < step:
+            if state.totals.batches == state.batches:
+                self._end_epoch()
+            if self._apply_changes():
+                loss = None
+                continue
+            here = state.step
+            stops = [step, here + every, (state.epoch + 1) * state.batches]
+            stops += [self._step_of(change) for change in self._journal]
+            count = min(stop for stop in stops if stop > here) - here
+            if self._steps is None:
+                stepped = take_steps(state.model, self._batches, count, self._loss_fn, state.optimizer)
+            else:
+                stepped = self._steps(self._batches, count)
+            loss = state.totals.add(stepped)[-1]
+            if count == every:
+                self._remember()
+        return loss
+
+    def _end_epoch(self) -> None:
+        state = self.state
+        if self._dataset.validation is not None:
+            accuracy = run_test(tests_of(self._dataset.validation, self._config, state), state).accuracy
+        state.end_epoch()
+        if self._dataset.validation is not None:
+            state.keep_if_best(accuracy)
+        self._iterate()
+
+    def _step_of(self, change: Change) -> int:
+        return (change.epoch - 1) * self.state.batches + change.batch
+
+    def _apply_changes(self) -> bool:
+        """Does what a hand did before the next batch; whether that was to skip it."""
+        for change in self._journal:
+            if self._step_of(change) != self.state.step:
+                continue
+            if isinstance(change, BatchSkipped):
+                self.state.skip_batch()
+                self._iterate()
+                return True
+            self.state.learning_rate = change.learning_rate
+        return False
+
+    def _remember(self) -> None:
+        """Keeps the state in memory, in place of the one that was kept or loaded first."""
+        self._remembered[self.state.step] = copy.deepcopy(self.state.state_dict())
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
