@@ -305,7 +305,7 @@ NO_NAMES: list[object] = [None, [], {}, True, 1, "\0", "\ud800"]
 SETTINGS: dict[str, list[object]] = {
     **dict.fromkeys(("epochs", "batch_size", "test_batch_size", "seed", "threads", "image_size"), NO_COUNTS),
     "hidden_sizes": [None, "x", {}, True, 3, ["x"], [0], [-1], [1.5], [True], [[1]], [10**30]],
-    **dict.fromkeys(("learning_rate", "checkpoint_seconds", "weight_decay"), NO_NUMBERS),
+    **dict.fromkeys(("learning_rate", "checkpoint_seconds", "history_mb", "weight_decay"), NO_NUMBERS),
     **dict.fromkeys(("dropout", "momentum", "label_smoothing", "validation"), NO_SHARES),
     **dict.fromkeys(("schedule", "device", "activation", "optimizer"), NO_WORDS),
     **dict.fromkeys(("dataset", "model"), NO_TEXTS),
