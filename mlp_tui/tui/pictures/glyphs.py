@@ -5,62 +5,40 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Glyphs:
-    """Each character under the name of its meaning."""
+    """Each character under the name of its meaning; those of UTF-8 where no others are given."""
 
-    bars: str
+    bars: str = " ▁▂▃▄▅▆▇█"
     """A column's fill, from empty to full, in equal steps."""
-    across: str
+    across: str = " ▏▎▍▌▋▊▉█"
     """A bar's last cell, from empty to full, in equal steps."""
-    done: str
-    todo: str
-    right: str
-    wrong: str
-    label: str
-    best: str
-    resumed: str
-    dot: str
-    nothing: str
+    done: str = "━"
+    todo: str = "─"
+    right: str = "✓"
+    wrong: str = "✗"
+    label: str = "▸"
+    best: str = "★"
+    resumed: str = "↻"
+    dot: str = "·"
+    nothing: str = "·"
     """Stands for a count of zero."""
-    ellipsis: str
-    picked: str
+    ellipsis: str = "…"
+    picked: str = "●"
     """One of several is this one; and those that it is not."""
-    unpicked: str
-    bullet: str
-    train_marker: str
+    unpicked: str = "○"
+    bullet: str = "•"
+    train_marker: str = "braille"
     """plotext's name of the dots that the train curve is drawn in."""
-    test_marker: str
-    other_marker: str
+    test_marker: str = "◆"
+    other_marker: str = "◇"
     """The same for the run that this one is compared with."""
-    axis: str
-    halves: str
+    axis: str = "│"
+    halves: str = "▐▌"
     """The right and the left half of a cell; blanks where there are none."""
-    marks: str
+    marks: str = "≡=~-·░▒▓█"
     """From far below zero to far above it, in nine steps with zero in the middle."""
 
 
-UNICODE = Glyphs(
-    bars=" ▁▂▃▄▅▆▇█",
-    across=" ▏▎▍▌▋▊▉█",
-    done="━",
-    todo="─",
-    right="✓",
-    wrong="✗",
-    label="▸",
-    best="★",
-    resumed="↻",
-    dot="·",
-    nothing="·",
-    ellipsis="…",
-    picked="●",
-    unpicked="○",
-    bullet="•",
-    train_marker="braille",
-    test_marker="◆",
-    other_marker="◇",
-    axis="│",
-    halves="▐▌",
-    marks="≡=~-·░▒▓█",
-)
+UNICODE = Glyphs()
 
 ASCII = Glyphs(
     bars=" .:-=+*#@",

@@ -62,6 +62,11 @@ def block(code: int, count: int, dark: bool) -> Segment:
     return Segment(QUADRANTS[quarters] * count, Style(color=diverging(one, dark), bgcolor=diverging(other, dark)))
 
 
+def swatch(degree: int, glyphs: Glyphs, dark: bool | None) -> Segment:
+    """A cell of one degree, from -4 to 4; `dark` as in `pictures`."""
+    return Segment(glyphs.marks[DEGREES + degree]) if dark is None else block(DEGREES + degree, 1, dark)
+
+
 def in_marks(
     incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, shape: Shape = WHOLE
 ) -> list[list[str]]:

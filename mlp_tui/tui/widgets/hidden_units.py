@@ -11,22 +11,15 @@ from textual.events import Click
 from textual.message import Message
 
 from ...events import Weights
-from ...headless.data import Data, cut, padded
+from ...headless.data import MNIST, Data, cut, padded
 from ..pictures.arrange import Arrangement, Cell, arrange, side_by_side
 from ..pictures.bars import two_sided
 from ..pictures.digits import DEGREES
-from ..pictures.glyphs import UNICODE, Glyphs
-from ..pictures.weights import block, pictures
+from ..pictures.weights import pictures, swatch
 from .lines import Line, Lines
 
 SIZES = ((28, 14), (20, 10), (14, 7), (10, 5), (8, 4), (6, 3))
 """Cells that a unit's small picture may take; the largest with room for all units is chosen."""
-
-ENOUGH = 12
-"""Units on a page for which pictures need not be of the smallest size."""
-
-LARGE_SIZES = ((28, 14), (20, 10), (14, 7))
-"""Cells that the chosen unit's picture may take."""
 
 LARGE = 28
 """The width of what is shown of the chosen unit."""
@@ -38,12 +31,7 @@ TALL = 31
 """Rows from which the bars of the classes stand in one column, with numbers; those of digits in two below."""
 
 BORDER = "No digit has ink at the border: its weights only shift as one, like a bias."
-
-
 NO_BARS = "Other layers come between this one and the classes, so there are no bars for these."
-
-NAME = 9
-"""The most cells that the name of a class takes before its bar."""
 
 
 class HiddenUnits(Lines):
@@ -56,26 +44,17 @@ class HiddenUnits(Lines):
         & > .units--against { color: $primary; }
     }
     """
-    COMPONENT_CLASSES = {f"units--{part}" for part in ("dead", "for", "against")}
+    COMPONENT_CLASSES = {"units--dead", "units--for", "units--against"}
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True) -> None:
-        super().__init__(glyphs, colour)
-        self._weights: Weights | None = None
-        self._chosen = 0
-        self._usual = 1.0
-        self._data = Data()
+    _weights: Weights | None = None
+    _chosen = 0
+    _usual = 1.0
+    _data = MNIST
 
     def show(self, weights: Weights, chosen: int, usual: float, data: Data) -> None:
         """Draws those weights, with one unit chosen; `usual` is the usual size of an incoming weight's byte."""
         self._weights, self._chosen, self._usual, self._data = weights, chosen, usual, data
         self.redraw()
-
-    def lines(self, width: int, height: int) -> list[Line]:
-        return self.units(self._weights, width, height) if self._weights else []
-
-    def units(self, weights: Weights, width: int, height: int) -> list[Line]:
-        """The lines for these weights."""
-        raise NotImplementedError
 
     @property
     def _dark(self) -> bool | None:
@@ -83,29 +62,20 @@ class HiddenUnits(Lines):
         return self.app.current_theme.dark if self._colour and not self.app.no_color else None
 
     def _notes(self) -> list[Line]:
-        """What the pictures' colours or marks mean, and the sides of bars that have no heading."""
-        degrees, dark = range(1, DEGREES + 1), self._dark
-        above, below = (
-            [
-                self.text(self._glyphs.marks[DEGREES + sign * degree])
-                if dark is None
-                else block(DEGREES + sign * degree, 1, dark)
-                for degree in degrees
-            ]
-            for sign in (1, -1)
-        )
-        what = "ink here" if self._data.digits else "light"
-        bars = [
-            self.text("bars: ", "muted"),
-            self.text("against ", "units--against"),
-            self.text(self._glyphs.axis, "muted"),
-            self.text(f" for a {'digit' if self._data.digits else 'class'}", "units--for"),
-        ]
+        """What the colours or marks of the pictures mean."""
+        what, degrees = "ink here" if self._data.digits else "light", range(1, DEGREES + 1)
         return [
-            [*above, self.text(f" {what} switches it on", "muted")],
-            [*below, self.text(f" {what} keeps it off", "muted")],
-            *([bars] if self._weights and self._weights.outgoing else []),
+            [
+                *(swatch(sign * degree, self._glyphs, self._dark) for degree in degrees),
+                self.text(f" {what} {effect}", "muted"),
+            ]
+            for sign, effect in ((1, "switches it on"), (-1, "keeps it off"))
         ]
+
+    def _sides(self, against: str, axis: str) -> Line:
+        """What the two sides of a bar mean."""
+        towards = f" for a {'digit' if self._data.digits else 'class'}"
+        return [self.text(against, "units--against"), self.text(axis, "muted"), self.text(towards, "units--for")]
 
     @property
     def _kernels(self) -> bool:
@@ -140,20 +110,18 @@ class UnitPage(HiddenUnits):
         if self._weights and place is not None and self._first + place < len(self._weights.incoming):
             self.post_message(self.Picked(self._first + place))
 
-    def units(self, weights: Weights, width: int, height: int) -> list[Line]:
-        count = len(weights.incoming)
+    def lines(self, width: int, height: int) -> list[Line]:
+        if (weights := self._weights) is None:
+            return []
         notes = self._notes() if self.explains and 12 < height < TALL else []
+        if notes and weights.outgoing:
+            notes.append([self.text("bars: ", "muted"), *self._sides("against ", self._glyphs.axis)])
+        count = len(weights.incoming)
         self.arrangement = page(width, height - 1 - len(notes), count, sizes(weights.shape))
         cell, columns, _, gap = self.arrangement
         shown = range(self._first, min(self._first + self.arrangement.room, count))
-        images = pictures(
-            weights.incoming[shown.start : shown.stop],
-            *cell,
-            2.0 * self._usual,
-            self._glyphs,
-            self._dark,
-            weights.shape,
-        )
+        units = weights.incoming[shown.start : shown.stop]
+        images = pictures(units, *cell, 2.0 * self._usual, self._glyphs, self._dark, weights.shape)
         blocks = [
             [*image, [self._caption(unit, weights.activity[unit], cell[0])]]
             for unit, image in zip(shown, images, strict=True)
@@ -187,10 +155,9 @@ class UnitPage(HiddenUnits):
         when = f"epoch {weights.epoch}, batch {weights.batch}" if weights.batch else f"after epoch {weights.epoch}"
         if not weights.epoch:
             when = "untrained"
-        if len(name + facts + when) + 2 > width:
-            when = ""
-        space = " " * (width - len(name + facts + when))
-        return [self.text(name, "title"), self.text(facts, "units--dead"), self.text(space + when, "muted")]
+        room = width - len(name + facts)
+        when = when.rjust(room) if len(when) + 2 <= room else " " * room
+        return [self.text(name, "title"), self.text(facts, "units--dead"), self.text(when, "muted")]
 
 
 class UnitDetail(HiddenUnits):
@@ -198,78 +165,68 @@ class UnitDetail(HiddenUnits):
 
     DEFAULT_CSS = f"UnitDetail {{ width: {LARGE}; height: 100%; margin-left: 2; }}"
 
-    def units(self, weights: Weights, width: int, height: int) -> list[Line]:
-        outgoing = weights.outgoing[self._chosen] if weights.outgoing else ()
-        activity = weights.activity[self._chosen]
-        name = self.text(f"{'Kernel' if self._kernels else 'Unit'} {self._chosen + 1}", "title")
-        part, mark = ("", "") if activity else ("units--dead", f"{self._glyphs.wrong} ")
-        possible = LARGE_SIZES if sizes(weights.shape) is SIZES else sizes(weights.shape)
-        size = next((size for size in possible if 1 + size[1] + 5 <= height), possible[-1])
+    def lines(self, width: int, height: int) -> list[Line]:
+        if (weights := self._weights) is None:
+            return []
+        heights = [cell[1] for cell in sizes(weights.shape)]
+        if max(weights.shape) > SIZES[0][1]:
+            heights = heights[:3]  # in a smaller picture of so many weights there is little to see
+        high = next((high for high in heights if 1 + high + 5 <= height), heights[-1])
         unit = [weights.incoming[self._chosen]]
-        (image,) = pictures(unit, *size, 3.0 * self._usual, self._glyphs, self._dark, weights.shape)
-        if size[0] < LARGE:
-            image = [[self.text(" " * ((LARGE - size[0]) // 2)), *row] for row in image]
-        most = longest(weights.outgoing)
-        if height < TALL:
-            on = mark + (share(activity) if activity else "dead")
-            bars = self._bars(outgoing, most, height - 1 - len(image), numbers=False)
-            if self._data.longest == 1 and len(outgoing) <= 10:
-                bars = [self._bar(str(digit), weight / most, 5) for digit, weight in enumerate(outgoing)]
-                half = -(-len(bars) // 2)
-                pairs = zip(bars[:half], bars[half:], strict=False)
-                bars = side_by_side([[line] for pair in pairs for line in pair], 2, 2)
-            return [[name, self.text(on.rjust(LARGE - len(name.text)), part)], *image, *bars]
-        noun = self._data.noun
-        on = f"{share(activity)} of test {noun}s" if activity else f"{mark}dead: on for no test {noun}"
-        border = BORDER if self._data.digits and not self._kernels else ""
-        note = [[self.text(line, "muted")] for line in textwrap.wrap(border, LARGE)]
-        head: list[Line] = [
-            [self.text("When on, it speaks", "title")],
-            [
-                self.text("    against ", "units--against"),
-                self.text(f" for a {'digit' if self._data.digits else 'class'}", "units--for"),
-            ],
-        ]
-        room = height - 5 - len(image) - len(head) - (1 + len(note) if note else 0)
+        (image,) = pictures(unit, LARGE, high, 3.0 * self._usual, self._glyphs, self._dark, weights.shape)
+        activity, noun, tall = weights.activity[self._chosen], self._data.noun, height >= TALL
+        name = self.text(f"{'Kernel' if self._kernels else 'Unit'} {self._chosen + 1}", "title")
+        on, part = (share(activity), "") if activity else (f"{self._glyphs.wrong} dead", "units--dead")
+        if not tall:
+            on = on.rjust(LARGE - len(name.text))
+            return [[name, self.text(on, part)], *image, *self._bars(weights.outgoing, height - 1 - high, tall)]
+        on += f" of test {noun}s" if activity else f": on for no test {noun}"
+        head = [[self.text("When on, it speaks", "title")], self._sides("    against ", "")]
+        note: list[Line] = []
+        if self._data.digits and not self._kernels:
+            note = [[], *([self.text(line, "muted")] for line in textwrap.wrap(BORDER, LARGE))]
         return [
             [name],
             [self.text(on, part)],
             *image,
-            *self._notes()[:2],
+            *self._notes(),
             [],
-            *(head if outgoing else []),
-            *self._bars(outgoing, most, room, numbers=True),
-            *([[], *note] if note else []),
+            *(head if weights.outgoing else []),
+            *self._bars(weights.outgoing, height - 7 - high - len(note), tall),
+            *note,
         ]
 
-    def _bars(self, outgoing: Sequence[float], most: float, room: int, numbers: bool) -> list[Line]:
-        """A bar for each class; where they do not fit, for those with the strongest weights."""
+    def _bars(self, outgoing: Sequence[Sequence[float]], room: int, tall: bool) -> list[Line]:
+        """A bar for each class, with its number if `tall`; where they do not fit, for those with the strongest weights.
+
+        Digits, which have short names, always fit: if not `tall`, in two columns.
+        """
         if not outgoing:
             return [[self.text(line, "muted")] for line in textwrap.wrap(NO_BARS, LARGE)]
-        classes = list(range(len(outgoing)))
-        if len(classes) > max(1, room):
-            strength = [abs(weight) if math.isfinite(weight) else math.inf for weight in outgoing]
-            classes = sorted(classes, key=lambda label: -strength[label])[: max(1, room - 1)]
-        name = min(self._data.longest, NAME)
-        width = (LARGE - name - 2 - (7 if numbers else 0)) // 2
+        most, weights = longest(outgoing), outgoing[self._chosen]
+        labels = list(range(len(weights)))
+        two = not tall and self._data.longest == 1 and len(labels) <= 10
+        if len(labels) > max(1, room) and not two:
+            strength = [abs(weight) if math.isfinite(weight) else math.inf for weight in weights]
+            labels = sorted(labels, key=lambda label: -strength[label])[: max(1, room - 1)]
+        name = min(self._data.longest, 9)
+        width = ((LARGE // 2 - 1 if two else LARGE) - name - 2 - 7 * tall) // 2
         lines = []
-        for label in classes:
-            text = padded(self._data.name(label), name, self._glyphs.ellipsis)
-            number = f"{round(outgoing[label], 2) + 0.0:+7.2f}" if numbers else ""
-            lines.append([*self._bar(text, outgoing[label] / most, width), self.text(number, "muted")])
-        if len(classes) < len(outgoing):
-            lines.append([self.text(f"and {len(outgoing) - len(classes)} weaker ones", "muted")])
+        for label in labels:
+            against, towards = two_sided(weights[label] / most, width, self._glyphs)
+            line = [
+                self.text(padded(self._data.name(label), name, self._glyphs.ellipsis) + " "),
+                self.text(against, "units--against"),
+                self.text(self._glyphs.axis, "muted"),
+                self.text(towards, "units--for"),
+            ]
+            lines.append([*line, self.text(f"{round(weights[label], 2) + 0.0:+7.2f}", "muted")] if tall else line)
+        if two:
+            half = math.ceil(len(lines) / 2)
+            return side_by_side([[line] for row in range(half) for line in lines[row::half]], 2, 2)
+        if len(labels) < len(weights):
+            lines.append([self.text(f"and {len(weights) - len(labels)} weaker ones", "muted")])
         return lines
-
-    def _bar(self, name: str, share: float, width: int) -> Line:
-        against, towards = two_sided(share, width, self._glyphs)
-        axis = self.text(self._glyphs.axis, "muted")
-        return [
-            self.text(f"{name} "),
-            self.text(against, "units--against"),
-            axis,
-            self.text(towards, "units--for"),
-        ]
 
 
 def sizes(shape: tuple[int, ...]) -> tuple[Cell, ...]:
@@ -282,9 +239,9 @@ def sizes(shape: tuple[int, ...]) -> tuple[Cell, ...]:
 
 
 def page(width: int, height: int, count: int, sizes: Sequence[Cell] = SIZES) -> Arrangement:
-    """The largest pictures at which all units have room; where none are, small ones, but some to a page."""
+    """The largest pictures at which all units have room; where none are, small ones, but 12 to a page if possible."""
     whole = arrange(width, height, count, sizes)
-    return whole if whole.room >= count else arrange(width, height, count, sizes[-2:], (ENOUGH,))
+    return whole if whole.room >= count else arrange(width, height, count, sizes[-2:], (12,))
 
 
 def share(activity: float) -> str:
