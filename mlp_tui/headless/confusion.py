@@ -61,24 +61,32 @@ def recall(matrix: Matrix, label: int) -> float | None:
     return matrix[label][label] / total if total else None
 
 
+def names_and_heads(data: Data, classes: Sequence[int], width: int) -> tuple[list[str], list[str]]:
+    """The names of these classes for their rows, and their beginnings for the columns, in that many cells.
+
+    Where two beginnings would be the same, numbers are the heads, and stand before the names too.
+    """
+    names = [data.name(label) for label in classes]
+    if (heads := abbreviated(names, width)) is not None:
+        return names, heads
+    return [f"{label} {name}" for label, name in zip(classes, names, strict=True)], [str(label) for label in classes]
+
+
 def matrix_lines(matrix: Matrix, classes: Sequence[str] = DIGITS) -> list[str]:
     """The matrix as lines, each label's recall at the end of its own.
 
     Where there are too many classes for a line these are the classes most often confused, and a line says so.
     """
     data = Data(tuple(classes))
-    names = [data.name(label) for label in range(len(matrix))]
-    margin = min(20, max(map(cell_len, ["label", *names])))
+    margin = min(20, max(map(cell_len, ["label", *map(data.name, range(len(matrix)))])))
     shown = most_confused(matrix, (LINE - margin - 8) // 6)
-    if (heads := abbreviated([names[i] for i in shown], 5)) is None:
-        heads = [str(i) for i in shown]
-        names = [f"{i} {name}" for i, name in enumerate(names)]
-        margin = min(20, max(map(cell_len, names)))
+    names, heads = names_and_heads(data, shown, 5)
+    margin = min(20, max(map(cell_len, ["label", *names])))
     lines = ["label".ljust(margin) + "".join(" " * (6 - cell_len(head)) + head for head in heads) + "  recall"]
-    for label in shown:
+    for label, name in zip(shown, names, strict=True):
         share = recall(matrix, label)
         end = "" if share is None else f"{share:>8.1%}"
-        name = names[label].rjust(margin) if margin == 5 else padded(names[label], margin)
+        name = name.rjust(margin) if margin == 5 else padded(name, margin)
         lines.append(name + "".join(f"{matrix[label][prediction]:>6}" for prediction in shown) + end)
     if len(shown) < len(matrix):
         lines.append(f"These are the {len(shown)} classes most often confused, of {len(matrix)}.")

@@ -102,7 +102,7 @@ class DigitsTab(Tab):
             self.grid.styles.height = grid_height(*room, count, data) + tall
 
     def action_move(self, x: int, y: int) -> None:
-        place = self.chosen + x + y * self.grid.columns
+        place = self.chosen + x + y * self.grid.arrangement.columns
         if self._state.preview and 0 <= place < len(self._state.preview.labels):
             self.action_choose(place)
 

@@ -29,11 +29,11 @@ class AccuracyTable(ScrollView):
     def __init__(self, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
-        self._rows: list[EpochFinished] = []
+        self._rows: Sequence[EpochFinished] = ()
         self._resumed: set[int] = set()
         self._best = -1
 
-    def show(self, rows: list[EpochFinished], epochs: int, resume_points: Sequence[float] = ()) -> None:
+    def show(self, rows: Sequence[EpochFinished], epochs: int, resume_points: Sequence[float]) -> None:
         """Draws the rows, the newest in view. The table is as high from the start as `epochs` rows need."""
         self._rows = rows
         self._resumed = {int(resume_point) + 1 for resume_point in resume_points}
@@ -43,21 +43,16 @@ class AccuracyTable(ScrollView):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        row = self.scroll_offset.y + y - 1
-        style = self.rich_style
+        width, row = self.size.width, self.scroll_offset.y + y - 1
+        text, part = "", ""
         if y == 0:
-            text, style = (
-                head(width, self._rows[-1].split if self._rows else "test"),
-                self.get_component_rich_style("accuracy-table--head"),
-            )
-        elif row >= len(self._rows):
-            text = ""
-        else:
-            resumed = self._glyphs.resumed if self._rows[row].epoch in self._resumed else " "
-            text = line(self._rows[row], width, self._glyphs.best if row == self._best else resumed)
-            if row == self._best:
-                style = self.get_component_rich_style("accuracy-table--best")
+            text, part = head(width, self._rows[-1].split if self._rows else "test"), "accuracy-table--head"
+        elif row == self._best:
+            text, part = line(self._rows[row], width, self._glyphs.best), "accuracy-table--best"
+        elif row < len(self._rows):
+            resumed = self._rows[row].epoch in self._resumed
+            text = line(self._rows[row], width, self._glyphs.resumed if resumed else " ")
+        style = self.get_component_rich_style(part) if part else self.rich_style
         return Strip([Segment(text[:width].ljust(width), style)], width)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from ...events import Drawing
 from ...headless.characters import DIGIT, SIDE
-from ...headless.data import Data, padded
+from ...headless.data import MNIST, Data, padded
 from ..pictures.bars import bar
 from ..pictures.digits import picture
-from ..pictures.glyphs import UNICODE, Glyphs
 from ..pictures.numerals import numeral
 from .lines import Line, Lines
 from .pad import pixel_cells
@@ -18,11 +17,9 @@ from .pad import pixel_cells
 class AnswerView(Lines):
     """Shows a part of the answer, where there is one; `sentence` says why it says nothing."""
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id)
-        self._answer: Drawing | None = None
-        self._sentence = ""
-        self._data = Data()
+    _answer: Drawing | None = None
+    _sentence = ""
+    _data = MNIST
 
     def show(self, answer: Drawing | None, sentence: str, data: Data) -> None:
         """Draws that answer."""
@@ -59,12 +56,10 @@ class ReadDigit(AnswerView):
     def lines(self, width: int, height: int) -> list[Line]:
         if self._sentence or self._answer is None:
             return []
-        winner = likeliest(self._answer.probabilities)
-        if not self._data.digits:
-            words = textwrap.wrap(self._data.name(winner), width)
-            return in_the_middle([[self.text(word.center(width), "key")] for word in words], height)
-        lines = numeral(winner, width, height, self._glyphs)
-        return in_the_middle([[self.text(line.center(width), "key")] for line in lines], height)
+        best = likeliest(self._answer.probabilities)
+        digit = self._data.digits
+        words = numeral(best, width, height, self._glyphs) if digit else textwrap.wrap(self._data.name(best), width)
+        return in_the_middle([[self.text(word.center(width), "key")] for word in words], height)
 
 
 class Probabilities(AnswerView):
@@ -75,28 +70,21 @@ class Probabilities(AnswerView):
             wrapped = textwrap.wrap(self._sentence, width, break_on_hyphens=False)
             return [[self.text(line, "muted")] for line in wrapped]
         lines = []
-        best = likeliest(self._answer.probabilities)
         probabilities = self._answer.probabilities
+        best = likeliest(probabilities)
         name = min(self._data.longest, max(1, width // 3))
         for label in likeliest_first(probabilities, height):
             probability = probabilities[label]
             part, mark = ("key", self._glyphs.best) if label == best else ("muted", " ")
             done, todo = bar(probability, max(0, width - 10 - name), self._glyphs.todo + self._glyphs.done)
-            lines.append(
-                [
-                    self.text(f"{mark} {padded(self._data.name(label), name, self._glyphs.ellipsis)} ", part),
-                    self.text(done, part),
-                    self.text(todo, "faint"),
-                    self.text(f"{probability:7.1%}", part),
-                ]
-            )
+            text = f"{mark} {padded(self._data.name(label), name, self._glyphs.ellipsis)} {done}"
+            lines.append([self.text(text, part), self.text(todo, "faint"), self.text(f"{probability:7.1%}", part)])
         return in_the_middle(lines, height)
 
 
 def in_the_middle(lines: list[Line], height: int) -> list[Line]:
     """The lines, with as much room above them as below."""
-    blank: list[Line] = [[]]
-    return blank * ((height - len(lines)) // 2) + lines
+    return [[]] * ((height - len(lines)) // 2) + lines
 
 
 def likeliest(probabilities: tuple[float, ...]) -> int:

@@ -1,5 +1,6 @@
 """The confusion matrix: how often each label was read as each class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -7,28 +8,15 @@ from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
 
-from ...headless.confusion import Matrix, confused_pairs, most_confused, recall
-from ...headless.data import MNIST, Data, abbreviated, cut_both, padded
-from ..pictures.glyphs import UNICODE, Glyphs
+from ...headless.confusion import Matrix, confused_pairs, most_confused, names_and_heads, recall
+from ...headless.data import MNIST, Data, cut_both, padded
 from .lines import Line, Lines
 
 Pair = tuple[int, int]
 """A cell of the confusion matrix: label and prediction."""
 
-HUGE = 150
-"""Columns of the tab from which the matrix is drawn wider."""
-
 RECALL = 5
 """The columns that the recalls take at the right of the matrix."""
-
-NAME = 10
-"""The most columns that a label's name takes at its left; twice as many on a huge screen."""
-
-LEAST = 46
-"""The columns that the matrix of a few classes has, so that its title has room."""
-
-GALLERY = 24
-"""The columns that are left to the gallery where names take room."""
 
 HEADS = 2
 """The lines above the matrix's rows."""
@@ -59,10 +47,7 @@ class ConfusionMatrix(Lines):
         &:light > .confusion-matrix--heat-5 { background: #5f0000; color: #ffffff; text-style: bold; }
     }
     """
-    COMPONENT_CLASSES = {
-        "confusion-matrix--nothing",
-        *(f"confusion-matrix--heat-{level + 1}" for level in range(LEVELS)),
-    }
+    COMPONENT_CLASSES = {"confusion-matrix--nothing", *(f"confusion-matrix--heat-{i + 1}" for i in range(LEVELS))}
 
     @dataclass
     class Picked(Message):
@@ -70,38 +55,35 @@ class ConfusionMatrix(Lines):
 
         pair: Pair
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id)
-        self._confusion: Matrix = ()
-        self._picked: Pair | None = None
-        self._data = Data()
-        self._largest: Pair | None = None
-        """The cell with the largest count of mistakes."""
-        self._around: Pair | None = None
-        """The cell around which the classes on show were chosen."""
-        self.shown: list[int] = []
-        """The classes on show, in their order."""
-        self._most, self._name_width = 10, NAME
+    shown: Sequence[int] = ()
+    """The classes on show, in their order."""
+    _confusion: Matrix = ()
+    _data = MNIST
+    _picked: Pair | None = None
+    _largest: Pair | None = None
+    """The cell with the largest count of mistakes."""
+    _around: Pair | None = None
+    """The cell around which the classes on show were chosen."""
+    _most, _name_width = 10, 10
+    """The most classes that have room, and the most columns for a label's name."""
 
     def show(self, confusion: Matrix, picked: Pair | None, data: Data) -> None:
         """Draws the counts, with one cell marked or none."""
         if confusion is not self._confusion:
             self._largest = worst(confusion)
-        self._confusion, self._data = confusion, data
-        self._picked = picked
+        self._confusion, self._picked, self._data = confusion, picked, data
         if picked is None or not {*picked} <= {*self.shown}:
             self._around = picked
         self.redraw()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        huge = container.width >= HUGE
-        self._name_width = 2 * NAME if huge else NAME
-        cell, rest = 5 if huge else 4, self._margin + RECALL
-        least = GALLERY if self._margin > 2 else 0
+        cell, self._name_width = (5, 20) if container.width >= 150 else (4, 10)
+        rest = self._margin + RECALL
+        least = 24 if self._margin > 2 else 0  # what is left to the gallery where names take room
         wide = max((container.width * 3 // 5 - rest) // cell, min(10, (container.width - least - rest) // cell))
         self._most = max(2, min(wide, max(10, container.height - HEADS - 3)))
         count = min(len(self._confusion), self._most)
-        room = min(LEAST, container.width * 3 // 5) - rest
+        room = min(46, container.width * 3 // 5) - rest  # where the classes are few, the title needs it
         return rest + count * max(cell, min(12, room // max(1, count)))
 
     @property
@@ -134,38 +116,25 @@ class ConfusionMatrix(Lines):
         if len(self.shown) < len(self._confusion):
             words = f"{len(self.shown)} of {len(self._confusion)} classes, those most confused"
         words = padded(words, width - len("recall % "), self._glyphs.ellipsis) + " recall %"
-        names = [self._data.name(label) for label in self.shown]
-        heads = abbreviated(names, across - 1)
-        if heads is None:  # numbers, which then stand before the names too
-            heads = [str(label) for label in self.shown]
-            names = [f"{label} {name}" for label, name in zip(self.shown, names, strict=True)]
-        lines = [
-            [self.text(words, "muted")],
-            [
-                self.text(" " * self._margin),
-                *(
-                    self.text(fitted(head, across), "key" if prediction == aimed else "muted")
-                    for prediction, head in zip(self.shown, heads, strict=True)
-                ),
-            ],
-        ]
+        names, heads = names_and_heads(self._data, self.shown, across - 1)
+        line = [self.text(" " * self._margin)]
+        for prediction, head in zip(self.shown, heads, strict=True):
+            line.append(self.text(fitted(head, across), "key" if prediction == aimed else "muted"))
+        lines = [[self.text(words, "muted")], line]
         for label, name in zip(self.shown, names, strict=True):
             lines += self._row(label, name, across, down)
-        if len(lines) + 1 < height:
-            lines.append([])
+        lines += [[]] * (len(lines) + 1 < height)
         text = describe(self._confusion, self._picked, self._largest, self._data, width, self._glyphs.ellipsis)
         return [*lines, [self.text(text, "" if self._picked else "muted")]]
 
     def _row(self, label: int, name: str, width: int, height: int) -> list[Line]:
         """A label's row of cells, `height` lines of which one has the numbers."""
-        largest = self._largest or (0, 0)
-        most, margin = self._confusion[largest[0]][largest[1]], self._margin
-        texts, parts = [], []
+        margin, texts, parts = self._margin, [], []
         for prediction in self.shown:
             count, pair = self._confusion[label][prediction], (label, prediction)
             mark = ">" if pair == self._picked else "!" if pair == self._largest else ""
             texts.append(fitted(f"{mark}{count or self._glyphs.nothing}", width))
-            parts.append(self._part(pair, most))
+            parts.append(self._part(pair, count))
         share = f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"
         picked = self._picked and self._picked[0] == label
         head = self.text(padded(name, margin - 1, self._glyphs.ellipsis) + " ", "key" if picked else "muted")
@@ -173,17 +142,16 @@ class ConfusionMatrix(Lines):
         space = [self.text(" " * margin), *(self.text(" " * width, part) for part in parts)]
         return [numbers if line == (height - 1) // 2 else space for line in range(height)]
 
-    def _part(self, pair: Pair, largest: int) -> str:
+    def _part(self, pair: Pair, count: int) -> str:
         """The component class that a cell is drawn in; the diagonal stays calm."""
-        label, prediction = pair
-        count = self._confusion[label][prediction]
         if pair == self._picked:
             return "picked"
-        if label == prediction:
+        if pair[0] == pair[1]:
             return "muted"
-        if not count:
+        if not count or self._largest is None:
             return "confusion-matrix--nothing"
-        level = round(LEVELS * count / largest) if self._colour else 0
+        label, prediction = self._largest
+        level = round(LEVELS * count / self._confusion[label][prediction]) if self._colour else 0
         return f"confusion-matrix--heat-{level}" if level else ""
 
 
@@ -206,19 +174,16 @@ def describe(
     ellipsis: str = "…",
 ) -> str:
     """The cell picked in words; where none is, the largest mistake. Names are cut to the width."""
-    if picked is None and largest is None:
+    if (pair := picked or largest) is None:
         return f"Every {data.noun} was read right."
-    label, prediction = picked or largest or (0, 0)
-    count, total = confusion[label][prediction], sum(confusion[label])
-    before, between, after = "! marks the largest count: ", " read as ", ""
-    if picked is not None:
-        before, between = f"{count} of {total} with label ", f" {'is' if count == 1 else 'are'} read as "
-        after = f": {count / max(1, total):.1%}"
-    if label == prediction:
-        between = between.replace("as ", "right")
+    label, prediction = pair
     names = data.name(label), "" if label == prediction else data.name(prediction)
-    if cell_len("".join((before, between, after, *names))) > width:
-        before = "" if picked is None else f"{count} of {total} "
-        between = between.replace(" is ", " ").replace(" are ", " ")
-    one, other = cut_both(*names, max(6, width - len(before + between + after)), ellipsis)
-    return f"{before}{one}{between}{other}{after}"
+    long, short = "! marks the largest count: {} read as {}", "{} read as {}"
+    if picked:
+        count, total = confusion[label][prediction], sum(confusion[label])
+        end = f"read {'right{}' if label == prediction else 'as {}'}: {count / max(1, total):.1%}"
+        short = f"{count} of {total} {{}} {end}"
+        long = f"{count} of {total} with label {{}} {'is' if count == 1 else 'are'} {end}"
+    if cell_len(text := long.format(*names)) <= width:
+        return text
+    return short.format(*cut_both(*names, max(6, width - len(short.format("", ""))), ellipsis))

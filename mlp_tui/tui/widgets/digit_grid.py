@@ -14,7 +14,7 @@ from ...headless.data import DIGITS, MNIST, Data, cut, cut_both, padded
 from ..pictures import rows
 from ..pictures.arrange import Arrangement, Cell, arrange, side_by_side
 from ..pictures.digits import picture
-from ..pictures.glyphs import UNICODE, Glyphs
+from ..pictures.glyphs import Glyphs
 from ..run_state import RunState
 from .lines import Line, Lines
 from .panel import retitle
@@ -24,9 +24,6 @@ SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 
 CAPTION, NAMED_CAPTION = (2, 0), (10, 0)
 """The cell of an example where there is no room for pictures: its caption alone, a digit or a name."""
-
-NAME = 12
-"""The most cells of a class name beside a row of a table."""
 
 
 class DigitGrid(Lines):
@@ -38,15 +35,14 @@ class DigitGrid(Lines):
 
         place: int
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id)
-        self._preview: Preview | None = None
-        self._predictions: Predictions | None = None
-        self._arrangement = Arrangement(SIZES[-1], 1, 1, 1)
-        self._data = Data()
-        self._order: list[int] = []
-        self._chosen: int | None = None
-        self._first = 0  # the first digit on show, where not all have room
+    arrangement = Arrangement(SIZES[-1], 1, 1, 1)
+    _preview: Preview | None = None
+    _predictions: Predictions | None = None
+    _data = MNIST
+    _order: Sequence[int] = ()
+    _chosen: int | None = None
+    _first = 0
+    """The first digit on show, where not all have room."""
 
     def show(self, state: RunState) -> None:
         """Draws the examples, with the predictions where there are any."""
@@ -62,33 +58,27 @@ class DigitGrid(Lines):
 
     def on_click(self, event: Click) -> None:
         at = event.get_content_offset(self)
-        place = self._arrangement.place(at.x, at.y - (not self._data.pictures)) if at else None
+        place = self.arrangement.place(at.x, at.y - (not self._data.pictures)) if at else None
         if self._preview and place is not None and self._first + place < len(self._preview.labels):
             self.post_message(self.Picked(self._first + place))
 
-    @property
-    def columns(self) -> int:
-        """How many digits stand in a row."""
-        return self._arrangement.columns
-
     def lines(self, width: int, height: int) -> list[Line]:
-        preview = self._preview
-        if preview is None:
-            retitle(self, title(None, None, 0))
+        if (preview := self._preview) is None:
+            retitle(self, "Test digits")
             return []
         count, data = len(preview.labels), self._data
         if data.pictures:
             arrangement = arrange(width, height, count, sizes(data, height))
         else:
             arrangement = Arrangement((width, 0), 1, max(1, height - 1), 0)
-        if arrangement != self._arrangement:
-            self._arrangement, self._first = arrangement, 0
+        if arrangement != self.arrangement:
+            self.arrangement, self._first = arrangement, 0
         cell, columns, rows, gap = arrangement
         if self._chosen is not None:  # brought into view: digit by digit in a single row, else row by row
             step = columns if rows > 1 else 1
             start = self._chosen // step * step
-            self._first = min(max(self._first, start + step - columns * rows), start)
-        shown = range(self._first, min(self._first + columns * rows, count))
+            self._first = min(max(self._first, start + step - arrangement.room), start)
+        shown = range(self._first, min(self._first + arrangement.room, count))
         retitle(self, title(preview, self._predictions, len(shown), data))
         if not data.pictures:
             return self._rows(preview, shown, width)
@@ -112,7 +102,7 @@ class DigitGrid(Lines):
 
     def _rows(self, preview: Preview, shown: range, width: int) -> list[Line]:
         """A line of heads, and one for each example: prediction, label, and the columns that have room."""
-        name = min(self._data.longest, NAME, max(5, width // 5))
+        name = min(self._data.longest, 12, max(5, width // 5))
         room = width - 2 * name - 4
         heads = f"  {padded('read as', name)}  {padded('label', name)}"
         lines = [[self.text(heads + rows.heads(self._data, self._order, room, self._glyphs), "muted")]]
@@ -136,12 +126,9 @@ def sizes(data: Data, height: int) -> Sequence[Cell]:
     return SIZES[:-1] if named else SIZES
 
 
-def title(preview: Preview | None, predictions: Predictions | None, shown: int, data: Data = MNIST) -> str:
+def title(preview: Preview, predictions: Predictions | None, shown: int, data: Data) -> str:
     """How many of the examples are read right; and how many are on show, where not all are."""
-    text = f"Test {data.noun}s"
-    if preview is None:
-        return text
-    count = len(preview.labels)
+    text, count = f"Test {data.noun}s", len(preview.labels)
     if predictions:
         right = sum(a == b for a, b in zip(predictions.predictions, preview.labels, strict=True))
         text += f": {right} of {count} right"
@@ -165,11 +152,7 @@ def caption(
     long, both = f"{mark} {read}, label {name}", f"{mark} {read} ({name})"
     if width >= 12 and cell_len(long) <= width and not short:
         return long, part
-    if part == "right" and (short or data.classes != DIGITS):
-        return cut(f"{mark} {read}", width, glyphs.ellipsis), part
-    if cell_len(both) <= width:
-        return both, part
-    if width < 14:
+    if (part == "right" and (short or data.classes != DIGITS)) or (width < 14 and cell_len(both) > width):
         return cut(f"{mark} {read}", width, glyphs.ellipsis), part
     read, name = cut_both(read, name, width - 5, glyphs.ellipsis)
     return f"{mark} {read} ({name})", part

@@ -12,7 +12,6 @@ from ...headless.data import MNIST, Data, cut_both, padded
 from ..pictures import rows
 from ..pictures.arrange import arrange, side_by_side
 from ..pictures.digits import picture
-from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from .confusion_matrix import Pair
 from .lines import Line, Lines
@@ -36,11 +35,9 @@ class MistakeGallery(Lines):
 
     DEFAULT_CSS = "MistakeGallery { width: 1fr; height: 100%; }"
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id)
-        self._mistakes: Mistakes | None = None
-        self._state = RunState()
-        self._picked: Pair | None = None
+    _mistakes: Mistakes | None = None
+    _state = RunState()
+    _picked: Pair | None = None
 
     def show(self, state: RunState, picked: Pair | None) -> None:
         """Draws the mistakes of the cell picked, or of all."""
@@ -48,36 +45,28 @@ class MistakeGallery(Lines):
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        mistakes = self._mistakes
-        if mistakes is None:
+        if (mistakes := self._mistakes) is None:
             return []
         data = self._state.data
         cell, columns, count, gap = arrange(width, height, SHOWN, SIZES, (FEW if self._colour else FEW_PLAIN, 2))
+        room = min(SHOWN, columns * count) if data.pictures else max(1, height - 1)
         pairs = enumerate(zip(mistakes.labels, mistakes.predictions, strict=True))
-        places = [i for i, pair in pairs if self._picked in (None, pair)][
-            : min(SHOWN, columns * count) if data.pictures else max(1, height - 1)
-        ]
+        places = [i for i, pair in pairs if self._picked in (None, pair)][:room]
         retitle(self, escape(title(mistakes.confusion, self._picked, len(places), width, data)))
         if not places:
             return [[self.text(line)] for line in textwrap.wrap(nothing(self._picked, data), width)]
         if not data.pictures:
             return self._rows(mistakes, places, width)
-        blank = bytes(math.prod(data.shape))
         airy = count * (cell[1] + 2) <= height + 1
         blocks = []
         for i in places:
-            # A line of the log may be lost, and the pixels with it.
             pixels = self._state.examples.get(mistakes.indices[i])
-            image = picture(
-                pixels if isinstance(pixels, bytes) else blank,
-                *cell,
-                self._glyphs,
-                self._colour,
-                data.picture_shape,
-            )
+            if not isinstance(pixels, bytes):  # a line of the log may be lost, and the pixels with it
+                pixels = bytes(math.prod(data.shape))
+            image = picture(pixels, *cell, self._glyphs, self._colour, data.picture_shape)
             text = self._caption(mistakes, i, cell[0])
-            lines = [*image, [self.text(padded(" " * ((cell[0] - cell_len(text)) // 2) + text, cell[0]))]]
-            blocks.append([*lines, []] if airy else lines)
+            text = padded(" " * ((cell[0] - cell_len(text)) // 2) + text, cell[0])
+            blocks.append([*image, [self.text(text)], *([[]] if airy else [])])
         return side_by_side(blocks, columns, gap)
 
     def _caption(self, mistakes: Mistakes, place: int, width: int) -> str:
@@ -92,10 +81,8 @@ class MistakeGallery(Lines):
         heads = rows.heads(state.data, state.order, width - words, self._glyphs)
         lines = [[self.text(" " * words + heads, "muted")]]
         for i, text in zip(places, captions, strict=True):
-            row = state.examples.get(mistakes.indices[i], ())
-            lines.append(
-                [self.text(padded(text, words)), self.text(rows.values(row, state.order, width - words), "muted")]
-            )
+            values = rows.values(state.examples.get(mistakes.indices[i], ()), state.order, width - words)
+            lines.append([self.text(padded(text, words)), self.text(values, "muted")])
         return lines
 
 
@@ -124,8 +111,8 @@ def caption(label: int, prediction: int, confidence: float, width: int, data: Da
     # Never 100%: a softmax is never quite sure.
     percent = f"{min(99, int(100 * confidence))}%"
     one, other = data.name(label), data.name(prediction)
-    texts = (f"{one} read as {other}, {percent}", f"{one} as {other}, {percent}")
-    shorter = (f"{one} as {other} {percent}", f"{one} as {other}")
-    if (text := next((text for text in (*texts, *shorter) if cell_len(text) <= width), None)) is not None:
-        return text
+    short = f"{one} as {other}"
+    for text in (f"{one} read as {other}, {percent}", f"{short}, {percent}", f"{short} {percent}", short):
+        if cell_len(text) <= width:
+            return text
     return " as ".join(cut_both(one, other, width - 4, ellipsis)) if width >= 10 else ""

@@ -48,21 +48,19 @@ class TabBar(Lines):
     def watch_note(self) -> None:
         self.redraw()
 
-    def labels(self) -> list[str]:
-        """What stands on the line, from left to right."""
-        return [f" {number} {self.titles[tab]} " for number, tab in enumerate(TABS, start=1)]
+    def labels(self) -> dict[str, str]:
+        """What stands on the line for each tab, from left to right."""
+        return {tab: f" {number} {self.titles[tab]} " for number, tab in enumerate(TABS, start=1)}
 
     def lines(self, width: int, height: int) -> list[Line]:
-        line = [
-            self.text(label, "picked" if tab == self._open else "")
-            for tab, label in zip(TABS, self.labels(), strict=True)
-        ]
-        room = width - len("".join(self.labels()))
+        labels = self.labels()
+        line = [self.text(label, "picked" if tab == self._open else "") for tab, label in labels.items()]
+        room = width - len("".join(labels.values()))
         return [[*line, self.text(self.note.rjust(room))] if len(self.note) < room else line]
 
     def on_click(self, event: Click) -> None:
         end = 0
-        for tab, label in zip(TABS, self.labels(), strict=True):
+        for tab, label in self.labels().items():
             end += len(label)
             if event.x < end:
                 self.post_message(self.Picked(tab))
