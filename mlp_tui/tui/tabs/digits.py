@@ -4,6 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from operator import is_
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -28,17 +29,8 @@ from .tab import OWN_LOOP, Tab
 PICTURE = (28, 14)
 """The cells of the large picture: two pixels each, one over the other, so that every pixel is seen."""
 
-SPACE = 2
-"""Columns between the large picture and the table."""
-
 FACTS = 3
 """Lines of facts about the chosen digit: its label, the prediction, the loss."""
-
-TALL = 30
-"""Rows from which the small digits get a title."""
-
-WIDE = 116
-"""Columns from which there is a margin."""
 
 LEAST = 24
 """The narrowest table that stands beside a picture."""
@@ -61,8 +53,6 @@ class DigitsTab(Tab):
         Binding("right", "move(1, 0)", show=False),
         Binding("up", "move(0, -1)", show=False),
         Binding("down", "move(0, 1)", show=False),
-        Binding("home", "choose(0)", show=False, key_display="home/end", tooltip="the first digit, the last"),
-        Binding("end", "choose(-1)", show=False),
     ]
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
@@ -91,24 +81,21 @@ class DigitsTab(Tab):
 
     def _lay_out(self, preview: Preview | None) -> None:
         """Gives the small digits the room that the large one does not need: at least a line of captions."""
-        tall = self.size.height >= TALL
-        wide = self.size.width >= WIDE
+        width, height = self.size
+        wide, tall = width >= 116, height >= 30  # where there is room for a margin, and for a title
         self.set_class(not tall, "-low")
         self.set_class(wide, "-wide")
         self.grid.display = preview is not None
         if preview is not None:
-            count, data = len(preview.labels), self._state.data
-            room = self.size.width - 2 * wide, self.size.height - tall
-            self.grid.styles.height = grid_height(*room, count, data) + tall
+            count = len(preview.labels)
+            self.grid.styles.height = grid_height(width - 2 * wide, height - tall, count, self._state.data) + tall
 
     def action_move(self, x: int, y: int) -> None:
-        place = self.chosen + x + y * self.grid.arrangement.columns
-        if self._state.preview and 0 <= place < len(self._state.preview.labels):
-            self.action_choose(place)
+        self.action_choose(self.chosen + x + y * self.grid.arrangement.columns)
 
     def action_choose(self, place: int) -> None:
-        if self._state.preview:
-            self.chosen = place % len(self._state.preview.labels)
+        if self._state.preview and 0 <= place < len(self._state.preview.labels):
+            self.chosen = place
             self.grid.choose(self.chosen)
             self.detail.show(self._state, self.chosen)
 
@@ -132,16 +119,14 @@ class DigitDetail(Lines):
     A row holds the probability over the training from left to right, as a bar at present, and as a number.
     """
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
-        super().__init__(glyphs, colour, id)
-        self._state = RunState()
-        self._chosen = 0
-        self._seen: tuple[object, ...] = ()
+    _state = RunState()
+    _chosen = 0
+    _seen: tuple[object, ...] = (None,) * 4
 
     def show(self, state: RunState, chosen: int) -> None:
         """Draws the example at that place."""
         before, self._seen = self._seen, (state, state.preview, state.predictions, chosen)
-        if len(before) == len(self._seen) and all(old is new for old, new in zip(before, self._seen, strict=True)):
+        if all(map(is_, before, self._seen)):
             return
         self._state, self._chosen = state, chosen
         noun = state.data.noun.capitalize()
@@ -154,24 +139,23 @@ class DigitDetail(Lines):
             why = f"The test {self._state.data.noun}s appear as soon as they are loaded."
             return [[self.text(OWN_LOOP if self._state.own_loop else why, "muted")]]
         label = preview.labels[self._chosen]
-        beside = width - PICTURE[0] - SPACE
-        facts = self._facts(label, width if beside < LEAST or height < PICTURE[1] + 1 + FACTS else PICTURE[0])
+        beside = width - PICTURE[0] - 2
         if beside < LEAST:
-            return [*facts, *self._table(width, label, height - FACTS)]
+            return [*self._facts(label, width), *self._table(width, label, height - FACTS)]
         left = self._example(preview)
         if height >= PICTURE[1] + 1 + FACTS:
-            left, right = [*left, [], *facts], self._table(beside, label, height)
+            left += [[], *self._facts(label, PICTURE[0])]
+            right = self._table(beside, label, height)
         else:
-            right = [*facts, *self._table(beside, label, height - FACTS)]
+            right = [*self._facts(label, beside), *self._table(beside, label, height - FACTS)]
         rows: Iterable[tuple[Line, Line]] = zip_longest(left, right, fillvalue=[])
-        return [[*(Strip(one).adjust_cell_length(PICTURE[0] + SPACE)), *other] for one, other in rows]
+        return [[*(Strip(one).adjust_cell_length(PICTURE[0] + 2)), *other] for one, other in rows]
 
     def _example(self, preview: Preview) -> list[Line]:
         """The chosen example: its picture, or its values by their names, the most telling first."""
         data, order = self._state.data, self._state.order
         if data.pictures:
-            pixels = preview.pixels[self._chosen]
-            return picture(pixels, *PICTURE, self._glyphs, self._colour, data.picture_shape)
+            return [*picture(preview.pixels[self._chosen], *PICTURE, self._glyphs, self._colour, data.picture_shape)]
         width, height = PICTURE
         shown = order if len(order) <= height else order[: height - 1]
         lines = []
@@ -185,20 +169,14 @@ class DigitDetail(Lines):
 
     def _facts(self, label: int, width: int) -> list[Line]:
         """The label, the prediction and the loss; their marks are those of the table's rows."""
-
-        def fitting(text: str) -> str:
-            return cut(text, width, self._glyphs.ellipsis)
-
-        name = self._state.data.name
-        lines = [[self.text(fitting(f"{self._glyphs.label}  label {name(label)}"), "best")]]
+        data, ellipsis = self._state.data, self._glyphs.ellipsis
+        lines = [[self.text(cut(f"{self._glyphs.label}  label {data.name(label)}", width, ellipsis), "best")]]
         if predictions := self._state.predictions:
             prediction = predictions.predictions[self._chosen]
-            loss = loss_of(predictions.probabilities[self._chosen][label])
             part, mark = ("best", self._glyphs.right) if prediction == label else ("wrong", self._glyphs.wrong)
-            lines += [
-                [self.text(fitting(f" {mark} prediction {name(prediction)}"), part)],
-                [self.text(f"   loss {loss}", "muted")],
-            ]
+            text = cut(f" {mark} prediction {data.name(prediction)}", width, ellipsis)
+            loss = loss_of(predictions.probabilities[self._chosen][label])
+            lines += [[self.text(text, part)], [self.text(f"   loss {loss}", "muted")]]
         return lines + [[]] * (FACTS - len(lines))
 
     def _table(self, width: int, label: int, height: int) -> list[Line]:
@@ -206,21 +184,21 @@ class DigitDetail(Lines):
 
         Where not all classes have room the likeliest are there, and the label's.
         """
-        state, chosen = self._state, self._chosen
-        count = len(state.predictions.probabilities[chosen]) if state.predictions else len(state.data.classes)
+        state, chosen, predictions = self._state, self._chosen, self._state.predictions
+        prediction, nows = None, (math.nan,) * len(state.data.classes)
+        snapshots = [*state.prediction_snapshots]
+        if predictions is not None:
+            prediction, nows = predictions.predictions[chosen], predictions.probabilities[chosen]
+            if not snapshots or snapshots[-1][1] is not predictions:
+                snapshots.append((state.trained, predictions))
+        count = len(nows)
         high = 2 if height > 2 * count else 1
         decimals, number = (1, 6) if width >= 40 else (0, 4)
         name = min(state.data.longest, max(1, width // 5))
-        past, across = widths(width - number - name + 1)
-        snapshots = [*state.prediction_snapshots]
-        if state.predictions is not None and (not snapshots or snapshots[-1][1] is not state.predictions):
-            snapshots.append((state.trained, state.predictions))
-        seen = [
-            snapshot.probabilities[chosen] if snapshot else None
-            for snapshot in by_column(snapshots, past, state.epochs)
-        ]
-        prediction = state.predictions.predictions[chosen] if state.predictions else None
-        nows = state.predictions.probabilities[chosen] if state.predictions else [math.nan] * count
+        room = max(0, width - number - name - 9)  # for the past and the bar, beside the marks and the spaces between
+        across = min(30, room * 2 // 5)
+        past = room - across
+        seen = [look.probabilities[chosen] if look else () for look in by_column(snapshots, past, state.epochs)]
         shown = likeliest_first(nows, height - 1)
         if len(shown) < count:
             shown = likeliest_first(nows, height - 2, label)
@@ -228,25 +206,16 @@ class DigitDetail(Lines):
         for digit in shown:
             text, part = mark(digit, label, prediction, self._glyphs)
             text += f"{padded(state.data.name(digit), name, self._glyphs.ellipsis)}  "
-            now = nows[digit]
+            shares = [look[digit] if digit < len(look) else None for look in seen]
             # The highest stays a step short of the row above.
-            *upper, lowest = columns(
-                [shares[digit] if shares and digit < len(shares) else None for shares in seen],
-                high,
-                self._glyphs,
-                spare=1,
-            )
+            *upper, lowest = columns(shares, high, self._glyphs, spare=1)
             table += [[self.text(" " * len(text)), self.text(line, part or "muted")] for line in upper]
-            table.append(
-                [
-                    self.text(text, part),
-                    self.text(f"{lowest}   {''.join(bar(now, across, self._glyphs.across))} ", part or "muted"),
-                    self.text(f"{now:{number}.{decimals}%}" if state.predictions else "", part),
-                ]
-            )
+            bars = f"{lowest}   {''.join(bar(nows[digit], across, self._glyphs.across))} "
+            percent = f"{nows[digit]:{number}.{decimals}%}" if predictions else ""
+            table.append([self.text(text, part), self.text(bars, part or "muted"), self.text(percent, part)])
         if len(shown) < count:
             rest = sum(nows) - sum(nows[digit] for digit in shown)
-            words = f"{count - len(shown)} other classes" + (f": {max(0.0, rest):.1%}" if state.predictions else "")
+            words = f"{count - len(shown)} other classes" + (f": {max(0.0, rest):.1%}" if predictions else "")
             table.append([self.text(f"   {words}", "muted")])
         return table
 
@@ -262,13 +231,6 @@ def loss_of(probability: float) -> str:
     """The cross entropy of a label that was given this probability, and how it comes about."""
     loss = -math.log(probability) if probability > 0 else math.inf if probability == 0 else math.nan
     return f"{loss:.3f} = -ln {probability:.3g}"
-
-
-def widths(width: int) -> tuple[int, int]:
-    """The columns of a row's past and of its bar, beside its marks and the spaces between."""
-    rest = max(0, width - 10)
-    bar = min(30, rest * 2 // 5)
-    return rest - bar, bar
 
 
 def axis(epochs: int, width: int) -> str:
