@@ -39,7 +39,6 @@ WATCHED = "A watched run has no model here that could read a drawing. To draw, r
 NO_PICTURES = "This tab needs pictures, and the model reads the rows of a table."
 COLOUR = "The pad has no colours, and the model reads pictures in colour."
 NOT_FINITE = "The model has no answer: its weights are not finite any more."
-CAPTION = "The ink is scaled to 20x20 pixels and centred by its mass, like the digits that the model learns from."
 
 
 class DrawTab(Tab):
@@ -106,7 +105,8 @@ class DrawTab(Tab):
         self._seen = SeenDigit(glyphs, colour, id="draw-seen")
         self._read = ReadDigit(glyphs, colour, id="draw-winner")
         self._bars = Probabilities(glyphs, colour, id="draw-bars")
-        self._caption = Static(CAPTION, id="draw-caption")
+        self._caption = Static(caption(self._state.data), id="draw-caption")
+        self.pad.border_title, self._read.border_title = "You draw", "It reads"
         self._moment: BatchFinished | Predictions | None = None
         """Where the training was when the model was last asked."""
         self._asked = 0.0
@@ -115,21 +115,10 @@ class DrawTab(Tab):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield self.pad
-        yield self._seen
-        yield self._read
-        yield self._bars
-        yield self._caption
-
-    def on_mount(self) -> None:
-        self._show_pen()
-        self._read.border_title = "It reads"
+        yield from (self.pad, self._seen, self._read, self._bars, self._caption)
 
     def on_resize(self) -> None:
-        width, height = self.size
-        layout = next(
-            name for least_width, least_height, name in LAYOUTS if width >= least_width and height >= least_height
-        )
+        layout = next(name for wide, high, name in LAYOUTS if self.size.width >= wide and self.size.height >= high)
         for *_, name in LAYOUTS:
             self.set_class(name == layout, name)
         # A grid is filled in order: the column of the bars is the last, or their row is.
@@ -235,10 +224,8 @@ def caption(data: Data) -> str:
     if data.shape[:-2] != (1,):
         return ""
     height, width = data.shape[1:]
+    what = "The ink is scaled to 20x20 pixels"
     if (height, width) != (SIDE, SIDE):
-        return (
-            f"The ink is scaled to 20x20 pixels, centred by its mass in 28x28, and made {width}x{height} pixels large."
-        )
-    return (
-        CAPTION if data.digits else "The ink is scaled to 20x20 pixels and centred by its mass, as MNIST's digits are."
-    )
+        return f"{what}, centred by its mass in 28x28, and made {width}x{height} pixels large."
+    like = "like the digits that the model learns from" if data.digits else "as MNIST's digits are"
+    return f"{what} and centred by its mass, {like}."

@@ -14,16 +14,11 @@ from ...headless.characters import INK, RAMP, SIDE
 from ..pictures.digits import shades, viridis
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 
-PEN = 1.0
-"""Half the width of the pen, in pixels: a digit that fills most of the pad takes as much ink as MNIST's do."""
-
-ERASER = 2.0
-"""Half the width of the eraser."""
+PEN, ERASER = 1.0, 2.0
+"""Half their widths, in pixels: a digit that fills most of the pad takes as much ink as MNIST's do."""
 
 FAINT = 32
 """Brightness below which a pixel is no ink but what an eraser left; for the model it is none either."""
-
-RIGHT_BUTTON = 3
 
 Point = tuple[float, float]
 """A place on the pad, in pixels from its upper left corner."""
@@ -59,7 +54,7 @@ class Pad(Widget):
     def move(self, right: int, down: int) -> None:
         """Moves the pen by pixels; it leaves a line where it is on the paper."""
         x, y = self._pen
-        self._put_pen(min(max(0, x + right), SIDE - 1), min(max(0, y + down), SIDE - 1))
+        self._put_pen(x + right, y + down)
         if self.down:
             self._draw((x + 0.5, y + 0.5), (self._pen[0] + 0.5, self._pen[1] + 0.5))
 
@@ -90,7 +85,7 @@ class Pad(Widget):
     def on_mouse_down(self, event: MouseDown) -> None:
         self.capture_mouse()
         self.down = False
-        self._erasing = event.button == RIGHT_BUTTON
+        self._erasing = event.button == 3  # the right one
         self._begin()
         self._mouse = self._place(event)
         self._draw_to(self._mouse)
@@ -119,7 +114,7 @@ class Pad(Widget):
         assert self._mouse is not None
         self._draw(self._mouse, place)
         self._mouse = place
-        self._put_pen(*(min(max(0, int(along)), SIDE - 1) for along in place))
+        self._put_pen(*place)
 
     def _begin(self) -> None:
         self._before.append(bytes(self.pixels))
@@ -128,10 +123,10 @@ class Pad(Widget):
         rows = trace(self.pixels, start, end, self._mouse is not None and self._erasing)
         self._change(rows.start, rows.stop)
 
-    def _put_pen(self, x: int, y: int) -> None:
-        if (x, y) != self._pen:
-            before, self._pen = self._pen[1], (x, y)
-            self._repaint(min(before, y), max(before, y) + 1)
+    def _put_pen(self, x: float, y: float) -> None:
+        """Puts the pen on that pixel, or on the nearest one of the pad."""
+        (_, before), self._pen = self._pen, (min(max(0, int(x)), SIDE - 1), min(max(0, int(y)), SIDE - 1))
+        self._repaint(min(before, self._pen[1]), max(before, self._pen[1]) + 1)
 
     def _change(self, top: int = 0, bottom: int = SIDE) -> None:
         self._repaint(top, bottom)
@@ -156,15 +151,11 @@ class Pad(Widget):
         cells = pixel_cells(self.pixels, y, large, self._glyphs, self._colour)
         pen_x, pen_y = self._pen
         if y == (pen_y if large else pen_y // 2):
-            mark = "[]" if large else "^_"[pen_y % 2]
-            cells[pen_x] = Segment(mark, self._pen_style(self.pixels[pen_y * SIDE + pen_x]))
+            level, style = self.pixels[pen_y * SIDE + pen_x], Style(bold=True)
+            if self._colour:
+                style += Style(color="#000000" if level > 127 else "#ffffff", bgcolor=viridis(level))
+            cells[pen_x] = Segment("[]" if large else "^_"[pen_y % 2], style)
         return Strip(Segment.simplify(cells)).adjust_cell_length(self.size.width).apply_style(self.rich_style)
-
-    def _pen_style(self, level: int) -> Style:
-        """What the pen is seen in on a pixel of that brightness."""
-        if not self._colour:
-            return Style(bold=True)
-        return Style(color="#000000" if level > 127 else "#ffffff", bgcolor=viridis(level), bold=True)
 
 
 def trace(pixels: bytearray, start: Point, end: Point, erase: bool = False) -> range:
@@ -189,14 +180,11 @@ def trace(pixels: bytearray, start: Point, end: Point, erase: bool = False) -> r
 
 def pixel_cells(pixels: bytes | bytearray, y: int, large: bool, glyphs: Glyphs, colour: bool) -> list[Segment]:
     """Line `y` of 28x28 pixels, a segment for each column: two cells a pixel if `large`, else two pixels a cell."""
-    if large:
-        row = pixels[y * SIDE : (y + 1) * SIDE]
-        return [Segment("  ", shades(v, v)) if colour else Segment(2 * _mark(v, v, glyphs)) for v in row]
-    upper, lower = (pixels[start : start + SIDE] for start in (2 * y * SIDE, (2 * y + 1) * SIDE))
-    return [
-        Segment("▀", shades(u, v)) if colour else Segment(_mark(u, v, glyphs))
-        for u, v in zip(upper, lower, strict=True)
-    ]
+    rows = (y, y) if large else (2 * y, 2 * y + 1)
+    columns = list(zip(*(pixels[row * SIDE : (row + 1) * SIDE] for row in rows), strict=True))
+    if colour:
+        return [Segment("  " if large else "▀", shades(upper, lower)) for upper, lower in columns]
+    return [Segment((1 + large) * _mark(upper, lower, glyphs)) for upper, lower in columns]
 
 
 def _mark(upper: int, lower: int, glyphs: Glyphs) -> str:

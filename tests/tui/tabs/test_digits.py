@@ -143,8 +143,7 @@ def screen(pilot: Pilot[None]) -> str:
 async def test_the_arrows_choose_a_digit_and_stay_within_the_grid() -> None:
     async with opened(list(learning())) as (pilot, tab):
         for key, place in [
-            ("left", 0), ("up", 0), ("right", 1), ("down", 11), ("down", 11), ("up", 1), ("end", 19), ("right", 19),
-            ("left", 18), ("home", 0),
+            ("left", 0), ("up", 0), ("right", 1), ("down", 11), ("down", 11), ("up", 1), ("left", 0),
         ]:  # fmt: skip
             await pilot.press(key)
             assert tab.chosen == place
@@ -204,7 +203,7 @@ async def test_the_chosen_digit_stays_chosen_when_the_predictions_change() -> No
 async def test_before_there_are_digits_it_says_when_they_come() -> None:
     async with opened([]) as (pilot, tab):
         assert "The test digits appear as soon as they are loaded." in screen(pilot)
-        await pilot.press("right", "end")
+        await pilot.press("right", "down")
         assert tab.chosen == 0
 
 
@@ -246,7 +245,7 @@ async def test_a_new_run_does_not_show_how_the_run_before_it_learned() -> None:
 
 async def test_it_can_be_resized_to_any_size_and_keeps_the_chosen_digit_in_view() -> None:
     async with opened(list(learning(1, 101)), (80, 24)) as (pilot, tab):
-        await pilot.press("end")
+        await pilot.press(*["right"] * 19)
         for columns, rows in [(160, 48), (1, 1), (60, 30), (40, 12), (20, 8), (100, 30), (80, 24)]:
             await pilot.resize_terminal(columns, rows)
             await pilot.pause(0.02)
