@@ -1,5 +1,6 @@
 """Pictures in coloured characters, and the colour maps that gray ones are drawn in."""
 
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import DIGIT, QUADRANTS, PictureShape, in_quadrants, in_ramp, lit, quarters, resized, within
+from ...headless.characters import QUADRANTS, PictureShape, in_quadrants, in_ramp, lit, quarters, resized, within
 from .arrange import centred
 from .glyphs import ASCII, Glyphs
 
@@ -59,12 +60,8 @@ def shades(bright: int, dark: int) -> Style:
     return Style(color=viridis(bright), bgcolor=viridis(dark))
 
 
-def tinted(lit: int | list[int], rest: int | list[int]) -> Style:
-    """The style of a cell: the brightness of its lit quarters and of the others, or red, green and blue of each."""
-    if isinstance(lit, int):
-        assert isinstance(rest, int)
-        return shades(lit, rest)
-    assert not isinstance(rest, int)
+def tinted(lit: list[int], rest: list[int]) -> Style:
+    """The style of a cell whose lit quarters and others have these colours: red, green and blue, 0-255."""
     return Style(color=Color.from_rgb(*lit), bgcolor=Color.from_rgb(*rest))
 
 
@@ -87,32 +84,27 @@ def two_tones(
 
 
 @lru_cache(maxsize=128)
-def _picture(
-    pixels: bytes, width: int, height: int, ascii: bool, colour: bool, shape: PictureShape
-) -> list[list[Segment]]:
-    inner = within(width, height, shape)
-    if not colour:
-        lines = [[Segment(line)] for line in (in_ramp if ascii else in_quadrants)(pixels, *inner, shape)]
-        return centred(lines, inner, (width, height))
-    values = resized([pixels], 2 * inner[0], 2 * inner[1], shape=shape)[0].round()
-    if len(values) < 3:
-        cells = two_tones(values[0])
-    else:
-        (places,), *tones = two_tones(values[:3], values[:3].mean(0, keepdims=True))
-        cells = places, *(tone.transpose(1, 2, 0) for tone in tones)
-    lines = [
-        list(Segment.simplify(Segment(QUADRANTS[place], tinted(*tones)) for place, *tones in zip(*row, strict=True)))
-        for row in zip(*(part.astype(int).tolist() for part in cells), strict=True)
-    ]
-    return centred(lines, inner, (width, height))
-
-
 def picture(
-    pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool, shape: PictureShape = DIGIT
+    pixels: bytes, width: int, height: int, glyphs: Glyphs, colour: bool, shape: PictureShape
 ) -> list[list[Segment]]:
     """An image of bytes as `height` rows of segments, `width` cells each; without `colour` in no style.
 
     A picture of three channels is drawn in its own colours. The pictures drawn last are kept, and are not to be
     changed: most stay on the screen while all else changes.
     """
-    return _picture(pixels, width, height, glyphs is ASCII, colour, shape)
+    inner = within(width, height, shape)
+    if not colour:
+        lines = [[Segment(line)] for line in (in_ramp if glyphs is ASCII else in_quadrants)(pixels, *inner, shape)]
+        return centred(lines, inner, (width, height))
+    values = resized([pixels], 2 * inner[0], 2 * inner[1], shape=shape)[0].round()
+    style: Callable[..., Style]
+    if len(values) < 3:
+        cells, style = two_tones(values[0]), shades
+    else:
+        (places,), *tones = two_tones(values[:3], values[:3].mean(0, keepdims=True))
+        cells, style = (places, *(tone.transpose(1, 2, 0) for tone in tones)), tinted
+    lines = [
+        list(Segment.simplify(Segment(QUADRANTS[place], style(*tones)) for place, *tones in zip(*row, strict=True)))
+        for row in zip(*(part.astype(int).tolist() for part in cells), strict=True)
+    ]
+    return centred(lines, inner, (width, height))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from ...headless.characters import QUADRANTS, SIDE, resized, within
+from ...headless.characters import QUADRANTS, resized, within
 from .arrange import centred
 from .digits import DEGREES, diverging, two_tones
 from .glyphs import Glyphs
@@ -24,8 +24,6 @@ ZERO = 128
 Shape = tuple[int, ...]
 """The height and the width of what a unit reads, in pixels."""
 
-WHOLE: Shape = (SIDE, SIDE)
-
 
 def usual(incoming: Sequence[bytes]) -> float:
     """The usual size of a weight, zero left out of its byte: the root of the mean square, over some of the units."""
@@ -38,13 +36,11 @@ def usual(incoming: Sequence[bytes]) -> float:
     return math.sqrt(int((weights * weights).sum()) / len(weights)) or 1.0
 
 
-def in_blocks(
-    incoming: Sequence[bytes], width: int, height: int, full: float, shape: Shape = WHOLE
-) -> list[list[list[int]]]:
+def in_blocks(incoming: Sequence[bytes], width: int, height: int, full: float, shape: Shape) -> list[list[list[int]]]:
     """Units' weights in pictures of that size, in two tones a cell: each cell's code, as `block` draws it."""
     import numpy as np
 
-    lit, *tones = two_tones(resized(incoming, 2 * width, 2 * height, ZERO, (shape[0], shape[1], 1))[:, 0])
+    lit, *tones = two_tones(_resized(incoming, 2 * width, 2 * height, shape))
     one, other = (_degrees(tone, full) for tone in tones)
     steps = 2 * DEGREES + 1
     # Where the two colours come out equal, and where all quarters are, one will do.
@@ -67,22 +63,8 @@ def swatch(degree: int, glyphs: Glyphs, dark: bool | None) -> Segment:
     return Segment(glyphs.marks[DEGREES + degree]) if dark is None else block(DEGREES + degree, 1, dark)
 
 
-def in_marks(
-    incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, shape: Shape = WHOLE
-) -> list[list[str]]:
-    """Units' weights in pictures of that size, a character for each cell, where there are no shades."""
-    degrees = _degrees(resized(incoming, width, height, ZERO, (shape[0], shape[1], 1))[:, 0], full).tolist()
-    return [["".join(glyphs.marks[degree] for degree in row) for row in unit] for unit in degrees]
-
-
 def pictures(
-    incoming: Sequence[bytes],
-    width: int,
-    height: int,
-    full: float,
-    glyphs: Glyphs,
-    dark: bool | None,
-    shape: Shape = WHOLE,
+    incoming: Sequence[bytes], width: int, height: int, full: float, glyphs: Glyphs, dark: bool | None, shape: Shape
 ) -> list[list[list[Segment]]]:
     """Units' weights as rows of segments each; `full` gets the strongest colour.
 
@@ -90,13 +72,19 @@ def pictures(
     """
     size = within(width, height, shape)
     if dark is None:
-        units = [[[Segment(line)] for line in unit] for unit in in_marks(incoming, *size, full, glyphs, shape)]
+        degrees = _degrees(_resized(incoming, *size, shape), full).tolist()
+        units = [[[Segment("".join(glyphs.marks[degree] for degree in row))] for row in unit] for unit in degrees]
     else:
         units = [
             [[block(code, len(list(run)), dark) for code, run in groupby(row)] for row in unit]
             for unit in in_blocks(incoming, *size, full, shape)
         ]
     return [centred(unit, size, (width, height)) for unit in units]
+
+
+def _resized(incoming: Sequence[bytes], width: int, height: int, shape: Shape) -> "NDArray[np.float32]":
+    """Units' weights in pictures of that size, in shape (units, height, width)."""
+    return resized(incoming, width, height, ZERO, (shape[0], shape[1], 1))[:, 0]
 
 
 def _degrees(weights: "NDArray[np.float32]", full: float) -> "NDArray[np.int64]":

@@ -245,12 +245,10 @@ def axis(epochs: int, width: int) -> str:
 
 def by_column(snapshots: Sequence[tuple[float, Predictions]], width: int, epochs: int) -> list[Predictions | None]:
     """For each of `width` columns of the training: the latest predictions then; None for what is to come."""
-    columns: list[Predictions | None] = [None] * width
-    if snapshots and width:
-        times = [time for time, _ in snapshots]
-        reached = max(1, min(width, math.ceil(times[-1] / epochs * width)))
-        for column in range(reached):
-            count = bisect_right(times, (column + 1) / width * epochs)
-            columns[column] = snapshots[count - 1][1] if count else None
-        columns[reached - 1] = snapshots[-1][1]
-    return columns
+    if not snapshots or not width:
+        return [None] * width
+    times = [time for time, _ in snapshots]
+    reached = max(1, min(width, math.ceil(times[-1] / epochs * width)))
+    counts = [bisect_right(times, (column + 1) / width * epochs) for column in range(reached - 1)]
+    past = [snapshots[count - 1][1] if count else None for count in counts]
+    return [*past, snapshots[-1][1], *[None] * (width - reached)]

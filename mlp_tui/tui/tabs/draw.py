@@ -54,18 +54,13 @@ class DrawTab(Tab):
         & > #draw-bars { padding: 0 1; }
         & > #draw-caption { padding: 1 1 0 1; color: $text-muted; }
     }
-    DrawTab.-huge {
-        grid-size: 3 3; grid-columns: 58 58 1fr; grid-rows: 18 12 3;
-        & > #draw-pad, & > #draw-seen { row-span: 2; }
-        & > #draw-caption { column-span: 3; }
-    }
-    DrawTab.-large {
-        grid-size: 3 3; grid-columns: 58 32 1fr; grid-rows: 18 12 3;
+    DrawTab.-huge, DrawTab.-large {
+        grid-size: 3 3; grid-rows: 18 12 3;
         & > #draw-pad { row-span: 2; }
-        & > #draw-seen { padding: 1; }
-        & > #draw-bars { column-span: 2; }
         & > #draw-caption { column-span: 3; }
     }
+    DrawTab.-huge { grid-columns: 58 58 1fr; & > #draw-seen { row-span: 2; } }
+    DrawTab.-large { grid-columns: 58 32 1fr; & > #draw-seen { padding: 1; } & > #draw-bars { column-span: 2; } }
     DrawTab.-small {
         grid-size: 3 3; grid-columns: 30 16 1fr; grid-rows: 9 7 4;
         & > #draw-pad, & > #draw-winner { row-span: 2; }

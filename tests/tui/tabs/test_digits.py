@@ -144,6 +144,7 @@ async def test_the_arrows_choose_a_digit_and_stay_within_the_grid() -> None:
     async with opened(list(learning())) as (pilot, tab):
         for key, place in [
             ("left", 0), ("up", 0), ("right", 1), ("down", 11), ("down", 11), ("up", 1), ("left", 0),
+            ("down", 10), *(("right", place) for place in range(11, 20)), ("right", 19), ("down", 19), ("left", 18),
         ]:  # fmt: skip
             await pilot.press(key)
             assert tab.chosen == place

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from mlp_tui.events import DigitImages, Event, Mistakes
 from mlp_tui.tui.app import TrainingApp
-from mlp_tui.tui.pictures.digits import _picture
+from mlp_tui.tui.pictures.digits import picture
 from mlp_tui.tui.tabs.mistakes import EMPTY, MistakesTab, errors
 from mlp_tui.tui.widgets.confusion_matrix import describe, fitted
 from mlp_tui.tui.widgets.mistake_gallery import SHOWN, caption, title
@@ -213,9 +213,9 @@ async def test_a_flawless_test_has_no_mistakes_to_show() -> None:
 
 async def test_pictures_that_stay_are_not_drawn_anew() -> None:
     async with opened(made_up.mistakes(1)) as pilot:
-        drawn = _picture.cache_info().misses
+        drawn = picture.cache_info().misses
         await tell(pilot, made_up.mistakes(1))
-        assert _picture.cache_info().misses == drawn
+        assert picture.cache_info().misses == drawn
 
 
 async def test_another_data_sets_digits_have_pictures_of_their_own() -> None:
