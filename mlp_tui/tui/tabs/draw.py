@@ -144,7 +144,7 @@ class DrawTab(Tab):
         self._show_pen()
 
     def action_lift(self) -> None:
-        self.pad.lift()
+        self.pad.down = False
         self._show_pen()
 
     def action_undo(self) -> None:

@@ -64,9 +64,6 @@ class Pad(Widget):
         self._begin()
         self.move(0, 0)
 
-    def lift(self) -> None:
-        self.down = False
-
     def undo(self) -> None:
         """Takes the last stroke back."""
         if self._before:
@@ -180,11 +177,14 @@ def trace(pixels: bytearray, start: Point, end: Point, erase: bool = False) -> r
 
 def pixel_cells(pixels: bytes | bytearray, y: int, large: bool, glyphs: Glyphs, colour: bool) -> list[Segment]:
     """Line `y` of 28x28 pixels, a segment for each column: two cells a pixel if `large`, else two pixels a cell."""
-    rows = (y, y) if large else (2 * y, 2 * y + 1)
-    columns = list(zip(*(pixels[row * SIDE : (row + 1) * SIDE] for row in rows), strict=True))
-    if colour:
-        return [Segment("  " if large else "▀", shades(upper, lower)) for upper, lower in columns]
-    return [Segment((1 + large) * _mark(upper, lower, glyphs)) for upper, lower in columns]
+    if large:
+        row = pixels[y * SIDE : (y + 1) * SIDE]
+        return [Segment("  ", shades(v, v)) if colour else Segment(2 * _mark(v, v, glyphs)) for v in row]
+    upper, lower = (pixels[start : start + SIDE] for start in (2 * y * SIDE, (2 * y + 1) * SIDE))
+    return [
+        Segment("▀", shades(u, v)) if colour else Segment(_mark(u, v, glyphs))
+        for u, v in zip(upper, lower, strict=True)
+    ]
 
 
 def _mark(upper: int, lower: int, glyphs: Glyphs) -> str:

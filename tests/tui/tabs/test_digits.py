@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from itertools import islice
 
@@ -26,12 +26,7 @@ from mlp_tui.tui.tabs.digits import (
 
 from ... import made_up
 from ...made_up import LABELS, MadeUpSession
-
-Compare = Callable[..., bool]
-
-SIZES = pytest.mark.parametrize(
-    "size", [(160, 48), (120, 40), (80, 24), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
-)
+from ..test_pictures import SIZES, Compare
 
 
 def learnt(trained: float) -> Predictions:

@@ -1,7 +1,7 @@
 """The Mistakes tab: what its parts say, what its keys do, and how it looks."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -18,8 +18,7 @@ from mlp_tui.tui.widgets.mistake_gallery import SHOWN, caption, title
 
 from ... import made_up
 from ...made_up import MadeUpSession
-
-Compare = Callable[..., bool]
+from ..test_pictures import SIZES, Compare
 
 
 def first_test() -> Mistakes:
@@ -260,10 +259,6 @@ async def test_it_can_be_drawn_at_any_size() -> None:
 
 
 # How it looks
-
-SIZES = pytest.mark.parametrize(
-    "size", [(160, 48), (120, 40), (80, 24), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
-)
 
 
 def training() -> MadeUpSession:
