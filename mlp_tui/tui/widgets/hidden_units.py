@@ -72,10 +72,10 @@ class HiddenUnits(Lines):
             for sign, effect in ((1, "switches it on"), (-1, "keeps it off"))
         ]
 
-    def _sides(self, against: str, axis: str) -> Line:
+    def _sides(self, against: str) -> tuple[Segment, Segment]:
         """What the two sides of a bar mean."""
         towards = f" for a {'digit' if self._data.digits else 'class'}"
-        return [self.text(against, "units--against"), self.text(axis, "muted"), self.text(towards, "units--for")]
+        return self.text(against, "units--against"), self.text(towards, "units--for")
 
     @property
     def _kernels(self) -> bool:
@@ -115,7 +115,8 @@ class UnitPage(HiddenUnits):
             return []
         notes = self._notes() if self.explains and 12 < height < TALL else []
         if notes and weights.outgoing:
-            notes.append([self.text("bars: ", "muted"), *self._sides("against ", self._glyphs.axis)])
+            against, towards = self._sides("against ")
+            notes.append([self.text("bars: ", "muted"), against, self.text(self._glyphs.axis, "muted"), towards])
         count = len(weights.incoming)
         self.arrangement = page(width, height - 1 - len(notes), count, sizes(weights.shape))
         cell, columns, _, gap = self.arrangement
@@ -181,7 +182,7 @@ class UnitDetail(HiddenUnits):
             on = on.rjust(LARGE - len(name.text))
             return [[name, self.text(on, part)], *image, *self._bars(weights.outgoing, height - 1 - high, tall)]
         on += f" of test {noun}s" if activity else f": on for no test {noun}"
-        head = [[self.text("When on, it speaks", "title")], self._sides("    against ", "")]
+        head = [[self.text("When on, it speaks", "title")], [*self._sides("    against ")]]
         note: list[Line] = []
         if self._data.digits and not self._kernels:
             note = [[], *([self.text(line, "muted")] for line in textwrap.wrap(BORDER, LARGE))]
