@@ -205,7 +205,7 @@ def test_the_matrix_shows_the_most_confused_classes_and_says_so(monkeypatch: pyt
     assert (
         describe(state.mistakes.confusion, (3, 4), None, state.data, 40) == "2 of 51 bird 00… read as bird 004…: 3.9%"
     )
-    assert describe(((1, 0), (0, 1)), None, None) == "Every digit was read right."
+    assert describe(((1, 0), (0, 1)), None, None, MNIST, 40) == "Every digit was read right."
 
 
 def test_the_gallery_shows_rows_of_a_table() -> None:

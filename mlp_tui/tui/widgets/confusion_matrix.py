@@ -129,17 +129,16 @@ class ConfusionMatrix(Lines):
 
     def _row(self, label: int, name: str, width: int, height: int) -> list[Line]:
         """A label's row of cells, `height` lines of which one has the numbers."""
-        margin, texts, parts = self._margin, [], []
+        picked = self._picked and self._picked[0] == label
+        head = padded(name, self._margin - 1, self._glyphs.ellipsis) + " "
+        numbers = [self.text(head, "key" if picked else "muted")]
+        space = [self.text(" " * self._margin)]
         for prediction in self.shown:
             count, pair = self._confusion[label][prediction], (label, prediction)
-            mark = ">" if pair == self._picked else "!" if pair == self._largest else ""
-            texts.append(fitted(f"{mark}{count or self._glyphs.nothing}", width))
-            parts.append(self._part(pair, count))
-        share = f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"
-        picked = self._picked and self._picked[0] == label
-        head = self.text(padded(name, margin - 1, self._glyphs.ellipsis) + " ", "key" if picked else "muted")
-        numbers = [head, *map(self.text, texts, parts), self.text(share)]
-        space = [self.text(" " * margin), *(self.text(" " * width, part) for part in parts)]
+            part, mark = self._part(pair, count), ">" if pair == self._picked else "!" if pair == self._largest else ""
+            numbers.append(self.text(fitted(f"{mark}{count or self._glyphs.nothing}", width), part))
+            space.append(self.text(" " * width, part))
+        numbers.append(self.text(f"{100 * (recall(self._confusion, label) or 0.0):{RECALL}.1f}"))
         return [numbers if line == (height - 1) // 2 else space for line in range(height)]
 
     def _part(self, pair: Pair, count: int) -> str:
@@ -166,12 +165,7 @@ def fitted(text: str, width: int) -> str:
 
 
 def describe(
-    confusion: Matrix,
-    picked: Pair | None,
-    largest: Pair | None,
-    data: Data = MNIST,
-    width: int = 1000,
-    ellipsis: str = "…",
+    confusion: Matrix, picked: Pair | None, largest: Pair | None, data: Data, width: int, ellipsis: str = "…"
 ) -> str:
     """The cell picked in words; where none is, the largest mistake. Names are cut to the width."""
     if (pair := picked or largest) is None:

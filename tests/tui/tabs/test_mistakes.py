@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from mlp_tui.events import DigitImages, Event, Mistakes
+from mlp_tui.headless.data import MNIST
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.pictures.digits import picture
 from mlp_tui.tui.tabs.mistakes import EMPTY, MistakesTab, errors
@@ -54,10 +55,13 @@ def test_the_errors_are_counted_and_compared_with_the_epoch_before(tests: list[t
 
 
 def test_the_picked_cell_is_put_in_words() -> None:
-    assert describe(CONFUSION, (4, 9), (4, 9)) == f"31 of {sum(CONFUSION[4])} with label 4 are read as 9: 3.1%"
-    assert describe(CONFUSION, (0, 3), (4, 9)) == "1 of 1000 with label 0 is read as 3: 0.1%"
-    assert describe(CONFUSION, (4, 4), (4, 9)) == "957 of 1000 with label 4 are read right: 95.7%"
-    assert describe(CONFUSION, None, (4, 9)) == "! marks the largest count: 4 read as 9"
+    words = {pair: describe(CONFUSION, pair, (4, 9), MNIST, 60) for pair in ((4, 9), (0, 3), (4, 4), None)}
+    assert words == {
+        (4, 9): f"31 of {sum(CONFUSION[4])} with label 4 are read as 9: 3.1%",
+        (0, 3): "1 of 1000 with label 0 is read as 3: 0.1%",
+        (4, 4): "957 of 1000 with label 4 are read right: 95.7%",
+        None: "! marks the largest count: 4 read as 9",
+    }
 
 
 def test_the_gallerys_title_says_how_many_of_how_many_are_on_show() -> None:
