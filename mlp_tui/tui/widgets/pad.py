@@ -4,7 +4,7 @@ import math
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.events import MouseDown, MouseMove, MouseUp
+from textual.events import MouseDown, MouseMove
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -91,12 +91,9 @@ class Pad(Widget):
         if self._mouse is not None and event.button:
             self._draw_to(self._place(event))
         else:  # of a button released outside the terminal the app may not hear
-            self._release()
+            self.on_mouse_up()
 
-    def on_mouse_up(self, event: MouseUp) -> None:
-        self._release()
-
-    def _release(self) -> None:
+    def on_mouse_up(self) -> None:
         if self._mouse is not None:
             self._mouse = None
             self.release_mouse()
