@@ -28,7 +28,7 @@ from mlp_tui.tui.widgets.accuracy_table import head
 from mlp_tui.tui.widgets.answer import Probabilities, ReadDigit, SeenDigit, likeliest_first
 from mlp_tui.tui.widgets.confusion_matrix import ConfusionMatrix, describe
 from mlp_tui.tui.widgets.digit_grid import DigitGrid, caption
-from mlp_tui.tui.widgets.hidden_units import sizes
+from mlp_tui.tui.widgets.hidden_units import UnitDetail, sizes
 from mlp_tui.tui.widgets.lines import Lines
 from mlp_tui.tui.widgets.mistake_gallery import MistakeGallery
 from mlp_tui.tui.widgets.status_lines import RunHeader
@@ -171,6 +171,24 @@ def test_the_chosen_row_is_shown_by_its_columns_names() -> None:
         for column in ("petal length", "the weight of", "ph"):
             assert column in text
         assert "label virginica" in text and "prediction virginica" in text
+
+
+def test_a_long_name_beside_the_picture_is_cut_to_the_room_there() -> None:
+    detail = DigitDetail()
+    with without_an_app(detail):
+        detail.show(state_of(made_up_data.colour()), 0)
+        assert any(line.endswith("✓ prediction ankle boot, bro…") for line in lines_of(detail, 60, 16))
+
+
+def test_a_low_screen_has_a_bar_in_two_columns_for_each_of_an_odd_number_of_letters() -> None:
+    detail, weights = UnitDetail(), made_up.weights(1)
+    weights = dataclasses.replace(weights, outgoing=(weights.outgoing[0][:9],))
+    with without_an_app(detail):
+        detail.show(weights, 0, 1.0, Data(tuple("abcdefghi")))
+        bars = [line.split() for line in lines_of(detail, 28, 16)[-5:]]
+        assert [[word for word in line if word.isalpha()] for line in bars] == [
+            ["a", "f"], ["b", "g"], ["c", "h"], ["d", "i"], ["e"]
+        ]  # fmt: skip
 
 
 def test_the_likeliest_classes_are_shown_and_the_label_and_what_is_left_out() -> None:
