@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False)
 class Glyphs:
-    """Each character under the name of its meaning; those of UTF-8 where no others are given."""
+    """Each character under the name of its meaning; those of UTF-8 where no others are given.
+
+    A set is equal to itself alone: so it is looked up at once among the pictures that are kept.
+    """
 
     bars: str = " ▁▂▃▄▅▆▇█"
     """A column's fill, from empty to full, in equal steps."""
