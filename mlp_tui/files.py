@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 MOST_BYTES = 1 << 20
-"""The most that a file of settings, or a lock, can have a reason to hold."""
+"""The most that a file of settings, of Python or a lock can have a reason to hold."""
 
 
 @contextmanager
@@ -44,13 +44,18 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     return descriptor
 
 
-def read_json(path: Path) -> Any:
-    """What a small file of JSON holds. Raises OSError, and ValueError where it is damaged in whatever way."""
+def read_small(path: Path) -> bytes:
+    """What a small file holds. Raises OSError, and ValueError where it is no small one."""
     with open(open_regular(path), "rb") as file:
         text = file.read(MOST_BYTES + 1)
     if len(text) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
-    return parse_json(text)
+    return text
+
+
+def read_json(path: Path) -> Any:
+    """What a small file of JSON holds. Raises OSError, and ValueError where it is damaged in whatever way."""
+    return parse_json(read_small(path))
 
 
 def parse_json(text: bytes | str) -> Any:

@@ -85,6 +85,6 @@ def answers(options: Options, trained: "Trained", names: list[str], inputs: "Ten
             yield json.dumps({**answer, "probabilities": by_class})
             continue
         yield on_one_line(f"{name}  {trained.classes[best]}  {shares[best]:.1%}")
-        if options.show and len(trained.shape) == 3:
+        if options.show and trained.pictures:
             blocks = not options.ascii and can_show_blocks(sys.stdout.encoding)
             yield from (in_quadrants if blocks else in_ramp)(in_gray(raw), WIDTH, HEIGHT)

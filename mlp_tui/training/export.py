@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
+from ..errors import UserError, explained
 from .trained import Trained
 
 BATCHES = (1, 2, 7)
 """Sizes of the batches that an exported model is checked with: it must take any."""
+
+ANY_BATCH = ({0: torch.export.Dim("batch")},)
 
 Answer = Callable[[Tensor], Tensor]
 
@@ -31,7 +33,7 @@ class FromRaw(nn.Module):
         super().__init__()
         self.model = trained.model
         self._input_shape = trained.input_shape
-        self._most = 255.0 if len(trained.shape) == 3 else 1.0
+        self._most = 255.0 if trained.pictures else 1.0
         size = (-1, *[1] * (len(trained.shape) - 1))
         for name in ("mean", "deviation"):
             self.register_buffer(name, torch.tensor(getattr(trained.normalise, name)).view(size))
@@ -48,9 +50,7 @@ def as_onnx(trained: Trained) -> bytes:
     model = FromRaw(trained).eval()
     names: dict[str, Any] = {"input_names": ["inputs"], "output_names": ["logits"]}
     with quiet():
-        program = torch.onnx.export(
-            model, (examples(trained, 2),), dynamo=True, dynamic_shapes=({0: torch.export.Dim("batch")},), **names
-        )
+        program = torch.onnx.export(model, (examples(trained, 2),), dynamo=True, dynamic_shapes=ANY_BATCH, **names)
         assert program is not None
         proto = program.model_proto
         for name, value in about(trained).items():
@@ -65,8 +65,7 @@ def as_pt2(trained: Trained) -> bytes:
     """What `torch.export.load` reads, loaded back and checked. Raises UserError."""
     buffer = io.BytesIO()
     with quiet():
-        dynamic = ({0: torch.export.Dim("batch")},)
-        program = torch.export.export(FromRaw(trained).eval(), (examples(trained, 2),), dynamic_shapes=dynamic)
+        program = torch.export.export(FromRaw(trained).eval(), (examples(trained, 2),), dynamic_shapes=ANY_BATCH)
         torch.export.save(program, buffer, extra_files=dict(about(trained)))
         buffer.seek(0)
         loaded = torch.export.load(buffer).module()
@@ -91,31 +90,22 @@ FORMATS: dict[str, Callable[[Trained], bytes]] = {".onnx": as_onnx, ".safetensor
 
 def exported(trained: Trained, ending: str) -> bytes:
     """The contents of a file with that ending. Raises UserError, also where the model cannot be exported."""
-    try:
+    # A model of the user's own may do what no format can hold.
+    with explained(f"The model cannot be exported to {ending}", kinds=Exception):
         return FORMATS[ending](trained)
-    except UserError:
-        raise
-    except Exception as error:  # a model of the user's own may do what no format can hold
-        reason = " ".join(str(error).split())[:200].rstrip(".:")
-        raise UserError(f"The model cannot be exported to {ending} ({type(error).__name__}: {reason}).") from error
 
 
 def about(trained: Trained) -> dict[str, str]:
     """What a reader of the weights must know besides, each as JSON."""
-    values = {
-        "classes": trained.classes,
-        "shape": trained.shape,
-        "columns": trained.columns,
-        "mean": trained.normalise.mean,
-        "deviation": trained.normalise.deviation,
-    }
+    values = {name: getattr(trained, name) for name in ("classes", "shape", "columns")}
+    values |= {name: getattr(trained.normalise, name) for name in ("mean", "deviation")}
     return {name: json.dumps(value) for name, value in values.items()}
 
 
 def examples(trained: Trained, count: int) -> Tensor:
     """Made-up raw inputs as float32: bytes, or of a table normally distributed values."""
     generator = torch.Generator().manual_seed(count)
-    if len(trained.shape) == 3:
+    if trained.pictures:
         return torch.randint(256, (count, *trained.shape), generator=generator).float()
     mean, deviation = (torch.tensor(values) for values in (trained.normalise.mean, trained.normalise.deviation))
     return torch.randn(count, *trained.shape, generator=generator) * deviation + mean
@@ -125,7 +115,7 @@ def check(trained: Trained, answer: Answer, most: float) -> None:
     """Raises UserError where the answers differ from the model's by more than `most`, or that share of the largest."""
     for count in BATCHES:
         inputs = examples(trained, count)
-        raw = inputs.to(torch.uint8) if len(trained.shape) == 3 else inputs
+        raw = inputs.to(torch.uint8) if trained.pictures else inputs
         expected = trained.logits(raw.view(count, *trained.shape))
         difference = float((answer(inputs) - expected).detach().abs().max())
         if not difference <= most * max(1.0, float(expected.abs().max())):
@@ -134,10 +124,8 @@ def check(trained: Trained, answer: Answer, most: float) -> None:
 
 def wanted(extra: str, *modules: str) -> list[Any]:
     """The modules of an extra. Raises UserError where one is missing."""
-    try:
+    with explained("A library is missing", f"that takes pip install 'mlp-tui[{extra}]'", ImportError):
         return [importlib.import_module(module) for module in modules]
-    except ImportError as error:
-        raise UserError(f"{error}: that takes pip install 'mlp-tui[{extra}]'.") from error
 
 
 @contextlib.contextmanager

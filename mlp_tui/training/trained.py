@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TrainingConfig
-from ..errors import UserError
+from ..errors import blamed, explained
 from . import checkpoint, user_model
 from .data.batches import Dataset, Examples, Normaliser
 from .model import make_model
@@ -30,81 +30,67 @@ class Trained:
     shape: tuple[int, ...]
     columns: tuple[str, ...]
 
+    @property
+    def pictures(self) -> bool:
+        """Whether it learnt from pictures, and not from a table."""
+        return len(self.shape) == 3
+
+    @property
+    def raw_shape(self) -> tuple[int, ...]:
+        """The shape of a raw input in `Examples`, where gray pictures have no channel."""
+        return self.shape[1:] if self.pictures and self.shape[0] == 1 else self.shape
+
     def logits(self, inputs: Tensor) -> Tensor:
         """Raw inputs (images uint8, or rows of a table), shape (n, ...), to logits, shape (n, classes).
 
         Raises UserError where a model of the user's own fails.
         """
-        try:
-            with torch.no_grad():
-                parts = [
-                    self.model(self.normalise(part).view(-1, *self.input_shape)) for part in torch.split(inputs, 1000)
-                ]
-            return torch.cat(parts)
-        except Exception as error:
-            raise UserError(f"The model fails with {type(error).__name__} ({_reason(error)}).") from error
+        with blamed("forward", "The model"), torch.no_grad():
+            parts = torch.split(inputs, 1000)
+            return torch.cat([self.model(self.normalise(part).view(-1, *self.input_shape)) for part in parts])
 
 
 def load_trained(config: TrainingConfig, checkpoint_file: Path, model_file: Path) -> Trained:
     """The model of a run with these settings: of one that is complete its last weights, else those last saved.
 
-    Raises UserError where its files cannot be read, or are those of another model.
+    Raises UserError where its files cannot be read, or are those of another model; or where the text of one of the
+    user's own is not what it was when the run was saved.
     """
-    file = checkpoint_file
-    try:
-        state: dict[str, Any] = {"data": MNIST, "epoch": config.epochs}
+    file, cpu = checkpoint_file, torch.device("cpu")
+    state: dict[str, Any] = {"data": MNIST, "epoch": config.epochs, "model": {}, "sources": {}}
+    # A file of anything may make torch's reader raise anything.
+    with explained(f"{file} cannot be read", "there is no model of this run", Exception):
         if checkpoint_file.exists() or not model_file.exists():
-            state = checkpoint.load(checkpoint_file, torch.device("cpu"))["training"]
-        weights: dict[str, Any] = state.get("model", {})
-        if model_file.exists() and state["epoch"] >= config.epochs:
-            file, weights = model_file, checkpoint.load(model_file, torch.device("cpu"))
-        data = state.get("data", MNIST)
-        normalise = Normaliser(*(tuple(map(float, data[name])) for name in ("mean", "deviation")))
-        classes, columns = (tuple(map(str, data[name])) for name in ("classes", "columns"))
-        shape = tuple(map(int, data["shape"]))
-        dataset = stand_in(shape, classes, columns, normalise)
-    except Exception as error:  # a file of anything may make torch's reader raise anything
-        raise UserError(f"{file} cannot be read ({_reason(error)}), so there is no model of this run.") from error
-    try:
-        model, input_shape = make(config, dataset, state.get("sources", {}), checkpoint_file.parent)
-        model.load_state_dict(weights)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{file} holds another model than the run's settings ({_reason(error)}).") from error
-    model.eval()
-    shape_in = input_shape or tuple(dataset.train.inputs.shape[1:])
-    return Trained(model, shape_in, normalise, classes, shape, columns)
+            state |= checkpoint.load(checkpoint_file, cpu)["training"]
+        dataset = stand_in(state["data"])
+        complete = model_file.exists() and state["epoch"] >= config.epochs
+    if complete:
+        file = model_file
+        with explained(f"{file} cannot be read", "there is no model of this run", Exception):
+            state["model"] = checkpoint.load(model_file, cpu)
+    with explained(f"{file} holds another model than the run's settings", kinds=Exception):
+        input_shape = tuple(dataset.train.inputs.shape[1:])
+        if config.model:
+            model, input_shape, now = user_model.load(config.model, dataset)
+            user_model.refuse_changed(state["sources"], now, checkpoint_file.parent)
+        else:
+            model = make_model(config, dataset)
+        model.load_state_dict(state["model"])
+    return Trained(model.eval(), input_shape, dataset.normalise, dataset.classes, dataset.shape, dataset.columns)
 
 
-def make(
-    config: TrainingConfig, dataset: Dataset, sources: user_model.Sources, run: Path
-) -> tuple[nn.Module, tuple[int, ...] | None]:
-    """The model that the settings ask for, and the shape of an example as it takes it, where that is another.
+def stand_in(data: dict[str, Any]) -> Dataset:
+    """A data set of two empty examples like those that a checkpoint describes, to make a model for.
 
-    Raises UserError where one of the user's own is not what it was when the run with that folder was saved.
+    Raises any Exception where it describes none.
     """
-    if not config.model:
-        return make_model(config, dataset), None
-    model, input_shape, now = user_model.load(config.model, dataset)
-    user_model.refuse_changed(sources, now, run)
-    return model, input_shape
-
-
-def stand_in(
-    shape: tuple[int, ...], classes: tuple[str, ...], columns: tuple[str, ...], normalise: Normaliser
-) -> Dataset:
-    """A data set of two empty examples, to make a model for. Raises ValueError where the shape is no example's."""
-    if not (len(shape) in (1, 3) and min(shape) > 0 and math.prod(shape) < 2**31 and classes):
+    shape = tuple(map(int, data["shape"]))
+    if not (len(shape) in (1, 3) and min(shape) > 0 and math.prod(shape) < 2**31 and data["classes"]):
         raise ValueError(f"it is of examples of shape {shape}")
-    kind = torch.float32 if len(shape) == 1 else torch.uint8
-    inputs = torch.zeros(2, *(shape[1:] if len(shape) == 3 and shape[0] == 1 else shape), dtype=kind)
-    examples = Examples(inputs, torch.zeros(2, dtype=torch.int64))
-    return Dataset("", examples, examples, classes=classes, normalise=normalise, columns=columns)
-
-
-def _reason(error: Exception) -> str:
-    """What an error says, on one line."""
-    said = str(getattr(error, "strerror", "") or error or type(error).__name__).strip()
-    lines = " ".join(said.split())[:200]
-    return f"it has no {lines}" if isinstance(error, KeyError) else lines.rstrip(".:")
+    inputs = torch.zeros(2, *shape, dtype=torch.float32 if len(shape) == 1 else torch.uint8)
+    examples = Examples(
+        inputs[:, 0] if len(shape) == 3 and shape[0] == 1 else inputs, torch.zeros(2, dtype=torch.int64)
+    )
+    mean, deviation = (tuple(map(float, data[name])) for name in ("mean", "deviation"))
+    classes, columns = (tuple(map(str, data[name])) for name in ("classes", "columns"))
+    return Dataset("", examples, examples, "", classes, Normaliser(mean, deviation), columns)

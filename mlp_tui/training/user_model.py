@@ -6,10 +6,10 @@ import importlib
 import importlib.util
 import inspect
 import io
+import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from ..errors import ModelError, UserError, is_theirs, place, place_in, said
-from ..files import MOST_BYTES, open_regular
+from ..errors import ModelError, UserError, blamed, is_theirs, kind, own_frames, place
 from . import random_numbers
 from .data.batches import Dataset
+from .user_code import run_file
 
 Sources = dict[str, str]
 """The texts of the user's own files that a model is made of, by their absolute paths: the model's own first."""
@@ -69,14 +69,8 @@ def as_absolute(text: str) -> str:
     return f"{spec.folder / spec.module}:{spec.name}" if here.is_dir() or here.with_suffix(".py").exists() else text
 
 
-def load_model(text: str, dataset: Dataset) -> tuple[nn.Module, tuple[int, ...]]:
-    """The model that `--model` names, on the CPU, and the shape of one example as it takes them. Raises UserError."""
-    model, input_shape, _ = load(text, dataset)
-    return model, input_shape
-
-
 def load(text: str, dataset: Dataset) -> UserModel:
-    """The same, with the texts that it was made from. Raises ModelError, for whatever is wrong with the user's code."""
+    """The model that `--model` names, on the CPU. Raises ModelError, for whatever is wrong with the user's code."""
     spec = Spec.parse(text)
     for name in _loaded:
         sys.modules.pop(name, None)
@@ -94,10 +88,9 @@ def load(text: str, dataset: Dataset) -> UserModel:
     finally:
         with suppress(ValueError):
             sys.path.remove(str(spec.folder))
+        new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before}
+        theirs = {name: file for name, file in new.items() if file and is_theirs(file)}
         _loaded.clear()
-        new = {name: module for name, module in sys.modules.items() if name not in before}
-        files = {name: getattr(module, "__file__", None) for name, module in new.items()}
-        theirs = {name: file for name, file in files.items() if isinstance(file, str) and is_theirs(file)}
         _loaded.update(theirs)
     for file in theirs.values():
         with suppress(OSError, UnicodeError):
@@ -120,20 +113,9 @@ def refuse_changed(saved: Sources, now: Sources, run: Path) -> None:
             )
 
 
-@contextmanager
-def blamed(doing: str, where: str) -> Iterator[None]:
-    """Makes a UserError of what the user's code raises: its line, or else `where`, and what was done with it."""
-    try:
-        yield
-    except (UserError, KeyboardInterrupt):
-        raise
-    except SystemExit as error:
-        raise UserError(
-            f"{place_in(error) or where}: {doing} ends the program (SystemExit): "
-            'leave that out, or put it under if __name__ == "__main__".'
-        ) from error
-    except BaseException as error:
-        raise UserError(f"{place_in(error) or where}: {doing} fails with {said(error)}.") from error
+def digests(sources: Sources) -> dict[str, str]:
+    """The sha256 of each text."""
+    return {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sources.items()}
 
 
 # Loading
@@ -141,65 +123,42 @@ def blamed(doing: str, where: str) -> Iterator[None]:
 
 def import_module(spec: Spec) -> tuple[ModuleType, Sources]:
     """The module, run anew where it is the user's own, and its text. Raises UserError."""
-    if spec.file:
-        name = spec.module if spec.module.isidentifier() and spec.module not in sys.modules else f"_{spec.module}"
-        found = importlib.util.spec_from_file_location(name, spec.file)
-    else:
-        found = find_module(spec)
-    assert found
-    if not spec.file and not (found.origin and is_theirs(found.origin) and found.origin.endswith(".py")):
-        with blamed("importing it", spec.module):
-            return importlib.import_module(spec.module), {}
-    file = str(found.origin)
-    text = read(Path(file))
-    with blamed("loading it", place(file, None)):
-        source = importlib.util.decode_source(text)
-        code = compile(source, file, "exec", dont_inherit=True)
-        module = importlib.util.module_from_spec(found)
-        sys.modules[found.name] = module
-        exec(code, vars(module))
-    return module, {file: source}
+    name, file = spec.module, spec.file
+    if file is None:
+        with blamed("importing it", name):
+            origin = find_module(spec)
+            if not (is_theirs(origin) and origin.endswith(".py")):
+                return importlib.import_module(name), {}
+        file = Path(origin)
+    elif not os.path.lexists(file):
+        raise UserError(f"There is no file {place(str(file), None)}: --model net.py:Net wants its path.")
+    elif not name.isidentifier() or name in sys.modules:
+        name = f"_{name}"
+    module, source = run_file(file, name, "--model wants a file of Python")
+    return module, {str(file): source}
 
 
-def find_module(spec: Spec) -> ModuleSpec:
-    """Where a module is, by its name. Raises UserError."""
+def find_module(spec: Spec) -> str:
+    """Where a module is, by its name; "<>" where it has no file. Raises UserError, and what its packages raise."""
     found = None
-    with blamed("importing it", spec.module):
-        try:
-            found = importlib.util.find_spec(spec.module)
-        except ModuleNotFoundError as error:
-            if not f"{spec.module}.".startswith(f"{error.name}."):  # it is one that the user's package wants
-                raise
+    try:
+        found = importlib.util.find_spec(spec.module)
+    except ModuleNotFoundError as error:
+        if not f"{spec.module}.".startswith(f"{error.name}."):  # it is one that the user's package wants
+            raise
     if found is None:
         hint = f": --model {spec.module}.py:{spec.name} names the file" if Path(f"{spec.module}.py").exists() else ""
         raise UserError(f"There is no module {spec.module} in {spec.folder}, and none is installed{hint}.")
-    return found
-
-
-def read(file: Path) -> bytes:
-    """The bytes of a file of Python. Raises UserError."""
-    shown, wanted = place(str(file), None), "--model wants a file of Python"
-    try:
-        with open(open_regular(file), "rb") as opened:
-            text = opened.read(MOST_BYTES + 1)
-    except FileNotFoundError as error:
-        raise UserError(f"There is no file {shown}: --model net.py:Net wants its path.") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{shown} cannot be read ({reason}): {wanted}.") from error
-    if len(text) > MOST_BYTES:
-        raise UserError(f"{shown} is longer than {MOST_BYTES:,} bytes: {wanted}.")
-    return text
+    return found.origin or "<>"
 
 
 def find(module: ModuleType, spec: Spec) -> tuple[Any, str]:
     """What the module has by that name, and where. Raises UserError."""
     file = place(getattr(module, "__file__", None) or spec.module, None)
     with blamed(f"looking for {spec.name} in it", file):
-        if (found := getattr(module, spec.name, None)) is not None:
+        if hasattr(module, spec.name):
+            found = getattr(module, spec.name)
             return found, place_of(found) or file
-    if spec.name in vars(module):
-        raise UserError(f"{file}: {spec.name} is None: it must be a torch.nn.Module, or a function that makes one.")
     own = [name for name, value in vars(module).items() if not name.startswith("_") and makes_models(value, module)]
     names = " and ".join(own[:8]) or "no class and no function that makes a model"
     raise UserError(f"{file} has no {spec.name or 'name that is empty'}; it has {names}: name one behind the colon.")
@@ -221,9 +180,10 @@ def make(maker: Any, name: str, where: str) -> nn.Module:
     if inspect.isclass(maker) and not issubclass(maker, nn.Module):
         raise UserError(f"{where}: {name} is no torch.nn.Module: write class {name}(nn.Module).")
     if not callable(maker):
-        raise UserError(f"{where}: {name} is {a(maker)}: it must be a torch.nn.Module, or a function that makes one.")
-    wanted = arguments_of(maker)
-    if wanted:
+        raise UserError(
+            f"{where}: {name} is {kind(maker)}: it must be a torch.nn.Module, or a function that makes one."
+        )
+    if wanted := arguments_of(maker):
         raise UserError(
             f"{where}: {name} wants arguments ({', '.join(wanted)}): give them defaults, "
             "or name a function that makes one with them."
@@ -233,18 +193,16 @@ def make(maker: Any, name: str, where: str) -> nn.Module:
     if inspect.isclass(model):
         raise UserError(f"{where}: {name}() returns the class {model.__name__}, not a model: call it there.")
     if not isinstance(model, nn.Module):
-        raise UserError(f"{where}: {name}() returns {a(model)}, not a torch.nn.Module.")
+        raise UserError(f"{where}: {name}() returns {kind(model)}, not a torch.nn.Module.")
     return model
 
 
 def arguments_of(maker: Callable[..., object]) -> list[str]:
     """The arguments that it cannot be called without."""
-    try:
+    with suppress(TypeError, ValueError):  # what is written in C may have no signature
         parameters = inspect.signature(maker).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    without = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [each.name for each in parameters if each.default is each.empty and each.kind not in without]
+        return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return []
 
 
 # Trying
@@ -264,7 +222,7 @@ def tried(model: nn.Module, dataset: Dataset, where: str) -> tuple[int, ...]:
     if type(model).forward is nn.Module.forward:
         raise UserError(f"{where}: {type(model).__name__} has no forward: write def forward(self, x), indented in it.")
     shapes = [dataset.shape] + ([dataset.shape[1:]] if len(dataset.shape) == 3 and dataset.shape[0] == 1 else [])
-    failed: list[tuple[int, UserError]] = []  # the line of the user's code that each attempt came to
+    failed: dict[int, UserError] = {}  # by the line of the user's code that an attempt came to
     training = {module: module.training for module in model.modules()}
     with random_numbers.kept(torch.device("cpu")):
         model.eval()
@@ -277,10 +235,10 @@ def tried(model: nn.Module, dataset: Dataset, where: str) -> tuple[int, ...]:
                 break
             except UserError as error:
                 cause = error.__cause__
-                failed.append((line_of(cause) if cause else sys.maxsize, error))
+                line = next((frame.lineno or 0 for frame in own_frames(cause)), 0) if cause else sys.maxsize
+                failed.setdefault(line, error)
         else:
-            # The one that came further: the other was not meant.
-            raise max(failed, key=lambda attempt: attempt[0])[1]
+            raise failed[max(failed)]  # the one that came further: the other was not meant
     for module in model.modules():
         module.training = training.get(module, True)
     return shape
@@ -291,7 +249,7 @@ def check_outputs(outputs: Any, classes: int, where: str) -> None:
     if outputs is None:
         raise UserError(f"{where}: forward returns None: it has no return with the logits yet.")
     if not isinstance(outputs, Tensor):
-        raise UserError(f"{where}: forward returns {a(outputs)}, not a tensor of logits.")
+        raise UserError(f"{where}: forward returns {kind(outputs)}, not a tensor of logits.")
     if outputs.shape != (2, classes):
         hint = "the first dimension must be the batch's."
         if outputs.dim() > 2 and len(outputs) == 2:
@@ -330,9 +288,6 @@ def check_parameters(model: nn.Module, where: str) -> None:
             torch.load(buffer, weights_only=True)
 
 
-# Words
-
-
 def place_of(thing: Any) -> str:
     """Where the user's code has a function or a class, in words; nothing where it is not the user's."""
     with suppress(Exception):
@@ -342,24 +297,3 @@ def place_of(thing: Any) -> str:
             line = code.co_firstlineno if code else inspect.findsource(thing)[1] + 1
             return place(file, line) if is_theirs(file) else ""
     return ""
-
-
-def line_of(error: BaseException) -> int:
-    """The line in the user's code that an error came to in the first file of theirs that it passed; 0 without one."""
-    trace = error.__traceback__
-    while trace:
-        if is_theirs(trace.tb_frame.f_code.co_filename):
-            return trace.tb_lineno or 0
-        trace = trace.tb_next
-    return 0
-
-
-def a(value: object) -> str:
-    """A value's kind with its article; None is None."""
-    kind = type(value).__name__
-    return "None" if value is None else f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
-
-
-def digests(sources: Sources) -> dict[str, str]:
-    """The sha256 of each text."""
-    return {file: hashlib.sha256(text.encode()).hexdigest() for file, text in sources.items()}

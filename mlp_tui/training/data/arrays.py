@@ -3,7 +3,7 @@
 import math
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import UserError, explained
 from ...events import Preparing
 from .batches import Dataset, Examples
 from .loading import PIECE, Loading, finished, in_order, reading, short_name
@@ -19,113 +19,117 @@ from .loading import PIECE, Loading, finished, in_order, reading, short_name
 SPLITS = ("train", "test")
 NAMES = tuple(f"{kind}_{split}" for split in SPLITS for kind in "xy")
 
+DAMAGED = (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError)
+"""What a damaged archive may raise."""
+
 
 def load_arrays(path: Path, loading: Loading) -> Generator[Preparing, None, Dataset]:
     """Images, uint8, or rows of numbers, and their labels. Raises UserError, naming the array at fault.
 
     Nothing in the file is unpickled.
     """
-    with reading(path) as file:
-        try:
-            archive = zipfile.ZipFile(file)
-            missing = [name for name in NAMES if f"{name}.npy" not in archive.namelist()]
-            if missing:
-                raise UserError(f"{path} has no array {missing[0]}: it needs {', '.join(NAMES)}.")
-            inputs, labels = [], []
-            for split in SPLITS:
-                yield Preparing(f"Reading {path.name}: {split}")
-                with archive.open(f"x_{split}.npy") as member:
-                    inputs.append(read_inputs(f"{path}: x_{split}", member, loading))
-                with archive.open(f"y_{split}.npy") as member:
-                    labels.append(read_labels(f"{path}: y_{split}", member))
-        # what a damaged archive may raise
-        except (
-            zipfile.BadZipFile,
-            ValueError,
-            EOFError,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise UserError(f"{path} cannot be read ({error}): write it anew with np.savez.") from error
-    for split, x, y in zip(SPLITS, inputs, labels, strict=True):
-        if len(x) != len(y):
-            raise UserError(
-                f"{path}: x_{split} has {len(x):,} examples and y_{split} {len(y):,} labels: make them as many."
-            )
-    train, test = inputs
-    if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
-        shapes = " and ".join(f"{tuple(x.shape[1:])} {x.dtype}".replace("torch.", "") for x in inputs)
-        raise UserError(f"{path}: x_train and x_test have examples of {shapes}: make them alike.")
-    classes = in_order({str(label) for label in np.unique(labels[0])})
-    numbers = {name: number for number, name in enumerate(classes)}
-    if unknown := {str(label) for label in np.unique(labels[1])} - numbers.keys():
-        raise UserError(f'{path}: y_test has the label "{min(unknown)}", which y_train does not have: train on it too.')
-    coded = []
-    for y in labels:
-        values, places = np.unique(y, return_inverse=True)
-        coded.append(torch.tensor([numbers[str(value)] for value in values])[torch.from_numpy(places)])
-    columns = [f"column {number}" for number in range(train.shape[1])] if train.dim() == 2 else []
-    both = Examples(train, coded[0]), Examples(test, coded[1])
-    return finished(str(path), short_name(path), *both, classes, columns)
+    inputs, labels = [], []
+    with reading(path) as file, explained(f"{path} cannot be read", "write it anew with np.savez", DAMAGED):
+        archive = zipfile.ZipFile(file)
+        missing = [name for name in NAMES if f"{name}.npy" not in archive.namelist()]
+        if missing:
+            raise UserError(f"{path} has no array {missing[0]}: it needs {', '.join(NAMES)}.")
+        for split in SPLITS:
+            yield Preparing(f"Reading {path.name}: {split}")
+            with archive.open(f"x_{split}.npy") as member:
+                inputs.append(read_inputs(Array(f"{path}: x_{split}", member), loading))
+            with archive.open(f"y_{split}.npy") as member:
+                labels.append(read_labels(Array(f"{path}: y_{split}", member)))
+            x, y = inputs[-1], labels[-1]
+            if len(x) != len(y):
+                raise UserError(
+                    f"{path}: x_{split} has {len(x):,} examples and y_{split} {len(y):,} labels: make them as many."
+                )
+    names = [[str(name) for name in np.unique(each)] for each in labels]
+    classes = in_order({*names[0], *names[1]})
+    parts = []
+    for x, y, own in zip(inputs, labels, names, strict=True):
+        codes = np.array([classes.index(name) for name in own])
+        parts.append(Examples(x, torch.from_numpy(codes[np.unique(y, return_inverse=True)[1]])))
+    return finished(str(path), short_name(path), parts, classes)
 
 
-def read_header(what: str, member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether it is in Fortran's order, and type of an array. Raises UserError, and ValueError."""
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(member)
-    if dtype.hasobject or dtype.fields:
-        raise UserError(f"{what} holds Python objects, which are not read: save numbers.")
-    if not shape or not math.prod(shape):
-        raise UserError(f"{what} is of shape {shape}: it holds nothing.")
-    return shape, fortran, dtype
+class Array:
+    """An array in an npz file, read piece by piece; `what` names it in sentences.
+
+    Raises UserError, also while its pieces are read, and ValueError.
+    """
+
+    def __init__(self, what: str, member: IO[bytes]) -> None:
+        self.what = what
+        self._member = member
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        self.shape, self._fortran, self.dtype = read(member)
+        if self.dtype.hasobject or self.dtype.fields:
+            raise UserError(f"{what} holds Python objects, which are not read: save numbers.")
+        if not self.shape or not math.prod(self.shape):
+            raise UserError(f"{what} is of shape {self.shape}: it holds nothing.")
+
+    def pieces(self) -> Iterator["np.ndarray[Any, Any]"]:
+        """The array, cut along its first dimension; in Fortran's order it has to be in one piece."""
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
+        step = self.shape[0] if self._fortran else max(1, PIECE // max(1, size))
+        for start in range(0, self.shape[0], step):
+            count = min(step, self.shape[0] - start)
+            data = self._member.read(count * size)
+            if len(data) != count * size:
+                raise UserError(f"{self.what} is cut short: write the file anew.")
+            order = "F" if self._fortran else "C"
+            yield np.frombuffer(data, self.dtype).reshape((count, *self.shape[1:]), order=order)  # type: ignore[call-overload]
+
+    def rows(self) -> Iterator[Tensor]:
+        """Its pieces as rows of finite numbers, float32."""
+        start = 0
+        for piece in self.pieces():
+            with np.errstate(over="ignore"):
+                rows = piece.astype(np.float32)
+            for row, column in np.argwhere(~np.isfinite(rows)):
+                where = f"{self.what}, row {start + row} has {rows[row, column]} in column {column}"
+                raise UserError(f"{where}: finite numbers only.")
+            start += len(rows)
+            yield torch.from_numpy(rows)
 
 
-def read_inputs(what: str, member: IO[bytes], loading: Loading) -> Tensor:
+def read_inputs(array: Array, loading: Loading) -> Tensor:
     """Examples, piece by piece: uint8 images, or float32 rows."""
-    shape, fortran, dtype = read_header(what, member)
+    shape, dtype = array.shape, array.dtype
     images = len(shape) in (3, 4)
     if dtype.kind not in "uifb" or (images and dtype != np.uint8) or len(shape) not in (2, 3, 4):
         raise UserError(
-            f"{what} is of shape {shape} and {dtype}: images are uint8, of shape (n, height, width), with channels "
-            "(1 or 3) before or behind those; rows are numbers of shape (n, columns)."
+            f"{array.what} is of shape {shape} and {dtype}: images are uint8, of shape (n, height, width), with "
+            "channels (1 or 3) before or behind those; rows are numbers of shape (n, columns)."
         )
-    last = len(shape) == 4 and shape[3] in (1, 3)
-    if len(shape) == 4 and not last and shape[1] not in (1, 3):
-        raise UserError(f"{what} is of shape {shape}: images have 1 channel, or 3.")
-    kept = list(shape) if not last else [shape[0], shape[3], *shape[1:3]]
-    if len(kept) == 4 and kept[1] == 1:
-        del kept[1]
-    inputs = loading.room(kept, torch.uint8 if images else torch.float32)
-    step = shape[0] if fortran else max(1, PIECE // (math.prod(shape[1:]) * dtype.itemsize))
-    for start in range(0, shape[0], step):
-        count = min(step, shape[0] - start)
-        size = count * math.prod(shape[1:]) * dtype.itemsize
-        data = member.read(size)
-        if len(data) != size:
-            raise UserError(f"{what} is cut short: write the file anew.")
-        piece = np.frombuffer(data, dtype).reshape((count, *shape[1:]), order="F" if fortran else "C")
-        if last:
-            piece = piece.transpose(0, 3, 1, 2)
-        with np.errstate(over="ignore"):
-            piece = piece.astype(np.uint8 if images else np.float32).reshape(count, *kept[1:])
-        if not images and len(wrong := np.argwhere(~np.isfinite(piece))):
-            row, column = wrong[0]
-            raise UserError(
-                f"{what}, row {start + row} has {piece[row, column]} in column {column}: finite numbers only."
-            )
-        inputs[start : start + count] = torch.from_numpy(piece)
+    if len(shape) == 4 and not {shape[1], shape[3]} & {1, 3}:
+        raise UserError(f"{array.what} is of shape {shape}: images have 1 channel, or 3.")
+    pieces = map(as_images, array.pieces()) if images else array.rows()
+    inputs, start = torch.empty(0), 0
+    for piece in pieces:
+        if not start:
+            inputs = loading.room((shape[0], *piece.shape[1:]), piece.dtype)
+        inputs[start : start + len(piece)] = piece
+        start += len(piece)
     return inputs
 
 
-def read_labels(what: str, member: IO[bytes]) -> "np.ndarray[Any, Any]":
+def as_images(piece: "np.ndarray[Any, Any]") -> Tensor:
+    """Images with their channels before or behind height and width, as `Examples` has them."""
+    if piece.ndim == 4 and piece.shape[3] in (1, 3):
+        piece = piece.transpose(0, 3, 1, 2)
+    return torch.from_numpy(np.array(piece[:, 0] if piece.ndim == 4 and piece.shape[1] == 1 else piece))
+
+
+def read_labels(array: Array) -> "np.ndarray[Any, Any]":
     """Labels, whole numbers or names, shape (n,)."""
-    shape, _, dtype = read_header(what, member)
-    if len([size for size in shape if size != 1]) > 1 or shape[0] != math.prod(shape) or dtype.kind not in "uibUS":
-        raise UserError(f"{what} is of shape {shape} and {dtype}: labels are whole numbers or names, of shape (n,).")
-    data = member.read(math.prod(shape) * dtype.itemsize)
-    if len(data) != math.prod(shape) * dtype.itemsize:
-        raise UserError(f"{what} is cut short: write the file anew.")
-    labels = np.frombuffer(data, dtype)
+    shape, dtype = array.shape, array.dtype
+    if shape[0] != math.prod(shape) or dtype.kind not in "uibUS":
+        raise UserError(
+            f"{array.what} is of shape {shape} and {dtype}: labels are whole numbers or names, of shape (n,)."
+        )
+    labels = np.concatenate([piece.reshape(-1) for piece in array.pieces()])
     return np.char.decode(labels, "utf-8", "replace") if dtype.kind == "S" else labels

@@ -1,21 +1,20 @@
 """Picture folders: one sub-folder a class, or such folders for training and test in `train` and `test`."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import BinaryIO
 
-import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import UserError, explained
 from ...events import Preparing
 from .batches import Dataset, Examples
 from .loading import TEST_SHARE, Loading, finished, in_order, reading, short_name, split_rows
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .photo import opaque, pixels, read_picture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
 """How a picture's name ends; other files are passed over."""
@@ -51,21 +50,19 @@ def load_folder(folder: Path, loading: Loading) -> Generator[Preparing, None, Da
     inputs = yield from read_pictures(paths, mode, loading)
     labels = torch.tensor([label for part in pairs for _, label in part])
     cut = len(pairs[0])
-    train, test = Examples(inputs[:cut], labels[:cut]), Examples(inputs[cut:], labels[cut:])
-    return finished(str(folder), short_name(folder), train, test, classes)
+    parts = Examples(inputs[:cut], labels[:cut]), Examples(inputs[cut:], labels[cut:])
+    return finished(str(folder), short_name(folder), parts, classes)
 
 
 def pictures_by_class(folder: Path) -> dict[str, list[Path]]:
     """The pictures in each sub-folder, and in those below it. Raises UserError where there are none."""
     found = {}
-    try:
+    with explained(f"{folder} cannot be read", "mend that"):
         classes = sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != "." and entry.is_dir())
         for name in classes:
             # Links to folders are not followed: one may lead back to where it lies.
             files = [Path(place, file) for place, _, files in os.walk(folder / name) for file in files]
             found[name] = sorted(path for path in files if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be read ({error.strerror or error}): mend that.") from error
     if not found:
         raise UserError(f"{folder} has no sub-folders: put the pictures of each class into one, named as the class is.")
     if empty := [name for name, paths in found.items() if not paths]:
@@ -78,8 +75,9 @@ def common_mode(paths: Sequence[Path]) -> Generator[Preparing, None, str]:
     for number, path in enumerate(paths):
         if number % 100 == 0:
             yield Preparing("Looking at the pictures", number, len(paths))
-        if opened(path) not in GRAY:
-            return "RGB"
+        with picture_in(path) as file, Image.open(file) as image:
+            if image.mode not in GRAY:
+                return "RGB"
     return "L"
 
 
@@ -89,7 +87,10 @@ def read_pictures(paths: Sequence[Path], mode: str, loading: Loading) -> Generat
     for number, path in enumerate(paths):
         if number % 100 == 0:
             yield Preparing("Reading pictures", number, len(paths))
-        picture = torch.from_numpy(pixels(path, mode, loading.image_size))
+        with picture_in(path) as file:
+            image = opaque(read_picture(file), mode)
+        side = loading.image_size
+        picture = pixels(image, side or image.width, side or image.height)
         if not number:
             inputs = loading.room((len(paths), *picture.shape), torch.uint8)
         if picture.shape != inputs.shape[1:]:
@@ -101,31 +102,11 @@ def read_pictures(paths: Sequence[Path], mode: str, loading: Loading) -> Generat
     return inputs
 
 
-def opened(path: Path, mode: str = "", side: int = 0) -> "str | Image":
-    """Pillow's name for how a picture is stored; or, with a `mode`, the picture, upright, in that mode and size.
-
-    Raises UserError.
-    """
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError as error:
-        raise UserError(f"Pillow, which reads pictures, cannot be imported ({error}): pip install pillow.") from error
-    with reading(path) as file:
+@contextmanager
+def picture_in(path: Path) -> Iterator[BinaryIO]:
+    """The file of a picture, open. Raises UserError, also of what its reader raises, which may be anything."""
+    with reading(path) as file, explained(f"{path} cannot be read as a picture", "mend or delete it", Exception):
         try:
-            with Image.open(file) as image:
-                if not mode:
-                    return str(image.mode)
-                picture = ImageOps.exif_transpose(image)
-                if picture.mode.startswith("I"):  # 16 bits, which `convert` would cut off
-                    picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-                picture = picture.convert(mode)
-                return picture.resize((side, side), Image.Resampling.BILINEAR) if side else picture
-        except Exception as error:  # a file of anything may make Pillow's readers raise anything
-            reason = "it is none" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
-            raise UserError(f"{path} cannot be read as a picture ({reason:.200}): mend or delete it.") from error
-
-
-def pixels(path: Path, mode: str, side: int) -> "np.ndarray":
-    """A picture as uint8, shape (height, width), or (3, height, width). Raises UserError."""
-    array = np.array(opened(path, mode, side))
-    return np.ascontiguousarray(array.transpose(2, 0, 1)) if array.ndim == 3 else array
+            yield file
+        except UnidentifiedImageError as error:
+            raise ValueError("it is none") from error

@@ -1,25 +1,25 @@
 """What a trained model is asked about: pictures, tables and arrays, read from files of any kind and quality."""
 
-import csv
 import io
 import math
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import UserError, explained
 from ...files import open_regular
-from .batches import Normaliser
+from ..trained import Trained
+from .arrays import Array, as_images
 from .folders import SUFFIXES
 from .photo import as_learnt, read_picture
-from .tables import lines_of
+from .tables import LABEL, Table, as_text
 
 STANDARD_INPUT = "-"
 
@@ -27,19 +27,7 @@ MOST_INPUT = 1 << 28
 """Bytes of standard input that are read at most."""
 
 AT_ONCE = 500
-"""Examples that are read before the model is asked."""
-
-
-class Learnt(Protocol):
-    """What a model learnt from, as `Trained` has it."""
-
-    @property
-    def normalise(self) -> Normaliser: ...
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-
+"""Examples that the model is asked about at once."""
 
 Named = tuple[list[str], Tensor]
 """Some examples' names, and their raw inputs as in `Examples`."""
@@ -55,25 +43,23 @@ def files_of(name: str) -> list[str]:
     return [str(path) for path in found]
 
 
-def read_inputs(name: str, learnt: Learnt) -> Iterator[Named]:
+def read_inputs(name: str, learnt: Trained) -> Iterator[Named]:
     """The examples in a file, or in standard input, some at a time, like those that the model learnt from.
 
     Raises UserError, naming the file.
     """
     called = "standard input" if name == STANDARD_INPUT else name
-    try:
-        with opened(name) as file:
-            if name.lower().endswith(".npz"):
-                yield from in_arrays(name, file, learnt)
-            elif is_table(name, file, learnt):
-                yield from in_table(called, file, learnt)
-            else:
-                yield [called], as_learnt(read_picture(file), learnt.shape, learnt.normalise)[None]
-    except UserError:
-        raise
-    except Exception as error:  # a file of anything may make any reader raise anything
-        reason = " ".join(str(getattr(error, "strerror", "") or error or type(error).__name__).split())
-        raise UserError(f"{called} cannot be read ({reason.rstrip('.')[:200]}).") from error
+    # A file of anything may make any reader raise anything.
+    with explained(f"{called} cannot be read", kinds=Exception), opened(name) as file:
+        if name.lower().endswith(".npz"):
+            named = in_arrays(name, file, learnt)
+        elif is_table(name, file, learnt):
+            named = in_table(called, file, learnt)
+        else:
+            named = iter([([called], as_learnt(read_picture(file), learnt.shape, learnt.normalise)[None])])
+        for names, inputs in named:
+            for start in range(0, len(names), AT_ONCE):
+                yield names[start : start + AT_ONCE], inputs[start : start + AT_ONCE]
 
 
 @contextmanager
@@ -94,76 +80,50 @@ def opened(name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def is_table(name: str, file: BinaryIO, learnt: Learnt) -> bool:
+def is_table(name: str, file: BinaryIO, learnt: Trained) -> bool:
     """Whether a file is a table: by its name; standard input by its beginning, where the model reads pictures."""
-    if len(learnt.shape) == 1 and name != STANDARD_INPUT and not name.lower().endswith(".csv"):
-        raise UserError(f"{name} is no table: this run learnt from the rows of one, so it reads files.csv alone.")
-    if len(learnt.shape) == 1 or name != STANDARD_INPUT:
-        return len(learnt.shape) == 1 or name.lower().endswith(".csv")
+    if name != STANDARD_INPUT:
+        table = name.lower().endswith(".csv")
+        if not table and not learnt.pictures:
+            raise UserError(f"{name} is no table: this run learnt from the rows of one, so it reads files.csv alone.")
+        return table
     start = file.read(512)
     file.seek(0)
-    return b"," in start and all(byte >= 32 or byte in b"\r\n\t" for byte in start)
+    return not learnt.pictures or (b"," in start and all(byte >= 32 or byte in b"\r\n\t" for byte in start))
 
 
-def in_table(name: str, file: BinaryIO, learnt: Learnt) -> Iterator[Named]:
+def in_table(name: str, file: BinaryIO, learnt: Trained) -> Iterator[Named]:
     """The rows of a CSV file, each by its line: the columns that the run learnt from by name, or a picture's pixels."""
-    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
-    rows = csv.reader(lines_of(name, text))
-    header = [column.strip() for column in next(rows, [])]
-    wanted = list(learnt.columns) or [column for column in header if column.lower() != "label"]
+    table = Table(name, as_text(file))
+    header, size = table.header, math.prod(learnt.shape)
+    wanted = learnt.columns or [column for column in header if column.lower() != LABEL]
     if missing := [column for column in wanted if column not in header]:
         raise UserError(
             f'{name} has no column "{missing[0]}", which the run learnt from; it has {", ".join(header):.200}.'
         )
-    if len(wanted) != math.prod(learnt.shape):
-        raise UserError(
-            f"{name} has {len(wanted):,} columns of pixels, and the run's pictures {math.prod(learnt.shape):,}."
-        )
-    places = [header.index(column) for column in wanted]
-    table = len(learnt.shape) == 1
-    shape = learnt.shape if table or learnt.shape[0] > 1 else learnt.shape[1:]
-
-    def numbers() -> Iterator[tuple[str, list[float]]]:
-        for row in rows:
-            if row:
-                try:
-                    values = [float(row[place]) for place in places]
-                except (ValueError, IndexError):
-                    values = [math.nan]
-                if not all(map(math.isfinite if table else is_byte, values)):
-                    kind = "a finite number" if table else "a whole number from 0 to 255"
-                    raise UserError(
-                        f"{name}, line {rows.line_num:,}: each of its {len(places):,} columns must be {kind}."
-                    )
-                yield f"{name}:{rows.line_num}", values
-
-    each = numbers()
-    while some := list(islice(each, AT_ONCE)):
-        values = torch.tensor([values for _, values in some], dtype=torch.float32 if table else torch.uint8)
-        yield [where for where, _ in some], values.view(-1, *shape)
+    if len(wanted) != size:
+        raise UserError(f"{name} has {len(wanted):,} columns of pixels, and the run's pictures {size:,}.")
+    for piece in table.pieces([header.index(column) for column in wanted], learnt.pictures):
+        yield [f"{name}:{line}" for line in piece.lines], torch.from_numpy(piece.numbers).view(-1, *learnt.raw_shape)
 
 
-def is_byte(value: float) -> bool:
-    """Whether it is a whole number from 0 to 255."""
-    return 0 <= value <= 255 and value == int(value)
-
-
-def in_arrays(name: str, file: BinaryIO, learnt: Learnt) -> Iterator[Named]:
+def in_arrays(name: str, file: BinaryIO, learnt: Trained) -> Iterator[Named]:
     """The examples of an npz file: its array `x_test`, or `x`, or the only one."""
-    with np.load(file, allow_pickle=False) as arrays:
-        names = [each for each in ("x_test", "x") if each in arrays] or list(arrays)
-        if len(names) != 1 and names[:1] != ["x_test"]:
-            raise UserError(f"{name} has the arrays {', '.join(names) or 'of no name'}: name one x, or x_test.")
-        array = arrays[names[0]]
-    inputs = torch.from_numpy(np.ascontiguousarray(array))
-    if tuple(inputs.shape[1:3]) == learnt.shape[1:] and inputs.dim() == 4:
-        inputs = inputs.permute(0, 3, 1, 2)  # the channels last
-    expected = learnt.shape[1:] if len(learnt.shape) == 3 and learnt.shape[0] == 1 else learnt.shape
-    if tuple(inputs.shape[1:]) not in (learnt.shape, expected) or not inputs.dim():
-        raise UserError(f"{name} has examples of shape {tuple(inputs.shape[1:])}, and the run learnt from {expected}.")
-    kept = inputs.to(torch.float32 if len(learnt.shape) == 1 else torch.uint8)
-    if not bool((kept == inputs).all() if len(learnt.shape) == 3 else kept.isfinite().all()):
-        needed = "finite numbers" if len(learnt.shape) == 1 else "whole numbers from 0 to 255"
-        raise UserError(f"{name} has others than {needed} in its array {names[0]}.")
-    for start, part in enumerate(torch.split(kept.reshape(-1, *expected), AT_ONCE)):
-        yield [f"{name}[{start * AT_ONCE + i}]" for i in range(len(part))], part
+    archive = zipfile.ZipFile(file)
+    arrays = [each.removesuffix(".npy") for each in archive.namelist()]
+    names = [each for each in ("x_test", "x") if each in arrays] or arrays
+    if len(names) != 1 and names[:1] != ["x_test"]:
+        raise UserError(f"{name} has the arrays {', '.join(names) or 'of no name'}: name one x, or x_test.")
+    with archive.open(f"{names[0]}.npy") as member:
+        array, count = Array(f"{name}: {names[0]}", member), 0
+        for piece in array.pieces():
+            with np.errstate(over="ignore", invalid="ignore"):
+                kept = piece.astype(np.uint8 if learnt.pictures else np.float32)
+            inputs = as_images(kept)
+            if (shape := tuple(inputs.shape[1:])) != learnt.raw_shape:
+                raise UserError(f"{name} has examples of shape {shape}, and the run learnt from {learnt.raw_shape}.")
+            if not (kept == piece if learnt.pictures else np.isfinite(kept)).all():
+                needed = "whole numbers from 0 to 255" if learnt.pictures else "finite numbers"
+                raise UserError(f"{name} has others than {needed} in its array {names[0]}.")
+            yield [f"{name}[{count + i}]" for i in range(len(inputs))], inputs
+            count += len(inputs)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from ...config import CACHE_DIR, DATA_SETTINGS, TrainingConfig
-from ...errors import UserError
+from ...errors import UserError, explained
 from ...events import Preparing
 from ..memory import gigabytes
 from .arrays import load_arrays
@@ -20,6 +20,8 @@ from .mnist import load_mnist
 from .synthetic import load_synthetic
 from .tables import load_table
 from .torchvision_sets import SETS, load_torchvision
+
+OWN_DATA = "a folder of pictures, a file.npz, a file.csv, or file.py:function"
 
 
 def load_for(config: TrainingConfig) -> Generator[Preparing, None, Dataset]:
@@ -82,17 +84,14 @@ def load_own(choice: str, loading: Loading) -> Generator[Preparing, None, Datase
     """The user's own data, at a path."""
     file, _, function = choice.rpartition(":") if re.search(r"\.py:\w+$", choice) else (choice, "", "")
     path = Path(os.path.abspath(file))
-    try:
-        path.stat()
-    except FileNotFoundError:
-        names = ", ".join(("auto", "mnist", "synthetic", *SETS))
-        raise UserError(
-            f'There is no data set and no file "{file[:200]}": name one of {names}; or a folder of pictures, '
-            "a file.npz, a file.csv, or file.py:function."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{file[:200]!r} cannot be read ({reason}): name another --dataset.") from error
+    with explained(f"{file[:200]!r} cannot be read", "name another --dataset", (OSError, ValueError)):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            names = ", ".join(("auto", "mnist", "synthetic", *SETS))
+            raise UserError(
+                f'There is no data set and no file "{file[:200]}": name one of {names}; or {OWN_DATA}.'
+            ) from None
     if function:
         return (yield from load_function(path, function, loading))
     if path.is_dir():
@@ -100,4 +99,4 @@ def load_own(choice: str, loading: Loading) -> Generator[Preparing, None, Datase
     loaders = {".csv": load_table, ".npz": load_arrays}
     if loader := loaders.get(path.suffix.lower()):
         return (yield from loader(path, loading))
-    raise UserError(f"{path} is no data set: name a folder of pictures, a file.npz, a file.csv, or file.py:function.")
+    raise UserError(f"{path} is no data set: name {OWN_DATA}.")

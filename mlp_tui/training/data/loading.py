@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...config import CACHE_DIR
-from ...errors import UserError
+from ...errors import UserError, explained
 from ...files import open_regular
 from ..memory import available_memory, gigabytes
 from .batches import Dataset, Examples, Normaliser
@@ -51,7 +51,8 @@ class Loading:
         size = math.prod(shape) * dtype.itemsize
         if COPIES * size <= available_memory():
             return torch.empty(tuple(shape), dtype=dtype)
-        try:
+        problem = f"The examples take {gigabytes(size)}, which fit neither in memory nor in {CACHE_DIR}"
+        with explained(problem, "take fewer, or smaller ones"):
             CACHE_DIR.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(CACHE_DIR).free
             if size > free:
@@ -61,11 +62,6 @@ class Loading:
                 if hasattr(os, "posix_fallocate"):  # to write where the disk is full would end the process
                     os.posix_fallocate(file.fileno(), 0, size)
                 numbers = np.memmap(file, np.uint8, "r+", shape=(size,))
-        except OSError as error:
-            raise UserError(
-                f"The examples take {gigabytes(size)}, which fit neither in memory nor in {CACHE_DIR} "
-                f"({error.strerror or error}): take fewer, or smaller ones."
-            ) from error
         self.in_files += size
         return torch.from_numpy(numbers).view(dtype).view(tuple(shape))
 
@@ -109,28 +105,36 @@ def with_validation(dataset: Dataset, share: float, loading: Loading) -> Dataset
 
 
 def finished(
-    source: str,
-    name: str,
-    train: Examples,
-    test: Examples,
-    classes: Sequence[str],
-    columns: Sequence[str] = (),
-    notice: str = "",
+    source: str, name: str, parts: Sequence[Examples], classes: Sequence[str], columns: Sequence[str] = ()
 ) -> Dataset:
-    """A data set normalised by its training set's own mean and deviation. `source` is what the user named it by.
+    """A data set normalised by its training set's own mean and deviation, from its parts for training and test.
 
-    Raises UserError where there is too little in it to learn from.
+    `source` is what the user named it by.
+
+    Raises UserError where there is too little in it to learn from, or where its two parts do not go together.
     """
+    train, test = parts
     if not len(train) or not len(test):
         raise UserError(f"{source} has {len(train):,} examples to train on and {len(test):,} to test on: add some.")
     if len(classes) < 2:
         raise UserError(f'{source} has one class alone, "{classes[0]}": add examples of another, to tell them apart.')
     if len(classes) > MOST_CLASSES:
         raise UserError(f"{source} has {too_many(len(classes))}.")
+    kinds = [f"{tuple(part.inputs.shape[1:])} {part.inputs.dtype}".replace("torch.", "") for part in parts]
+    if kinds[0] != kinds[1]:
+        raise UserError(
+            f"{source} has examples of {kinds[0]} to train on and of {kinds[1]} to test on: make them alike."
+        )
+    if unknown := np.setdiff1d(test.labels.numpy(), train.labels.numpy()).tolist():
+        name = classes[min(unknown)]
+        raise UserError(
+            f'{source}: the test has the label "{name}", which the training does not have: train on it, too.'
+        )
     if not math.prod(train.inputs.shape):
         raise UserError(f"{source} has examples without a single number: add what to learn from.")
-    normalise = measure(train.inputs)
-    return Dataset(name, train, test, notice, tuple(classes), normalise, tuple(columns), None, source)
+    if train.inputs.dim() == 2:
+        columns = columns or [f"column {number}" for number in range(train.inputs.shape[1])]
+    return Dataset(name, train, test, "", tuple(classes), measure(train.inputs), tuple(columns), None, source)
 
 
 def too_many(classes: int) -> str:
@@ -187,8 +191,5 @@ def short_name(path: Path) -> str:
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
     """The file, open. Raises UserError where it cannot be read, or is a pipe or a device."""
-    try:
-        with open(open_regular(path), "rb") as file:
-            yield file
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror or error}): mend that, or name another.") from error
+    with explained(f"{path} cannot be read", "mend that, or name another"), open(open_regular(path), "rb") as file:
+        yield file

@@ -7,6 +7,7 @@ import os
 import urllib.request
 import zlib
 from collections.abc import Generator
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import UserError, explained, reason
 from ...events import SIDE, Preparing
 from ...files import open_regular, written_whole
 from ..memory import available_memory, gigabytes
@@ -67,29 +68,28 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
     """
     header = 4 * (1 + dimensions)
     magic = bytes([0, 0, 8, dimensions])
-    try:
-        with open(open_regular(path), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(header)
-            if len(start) < header:
-                raise damaged(path, f"is {size} bytes long, too short for a header")
-            if start[:4] != magic:
-                raise damaged(path, f"begins with {start[:4].hex(' ')} in place of {magic.hex(' ')}")
-            shape = [int.from_bytes(start[i : i + 4], "big") for i in range(4, header, 4)]
-            expected = header + math.prod(shape)
-            if size != expected:
-                raise damaged(path, f"is {size:,} bytes long in place of {expected:,}")
-            if size == header:
-                raise damaged(path, "is empty")
+    advice = "mend that, or name another --data-dir"
+    with explained(f"{path} cannot be read", advice), open(open_regular(path), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(header)
+        if len(start) < header:
+            raise damaged(path, f"is {size} bytes long, too short for a header")
+        if start[:4] != magic:
+            raise damaged(path, f"begins with {start[:4].hex(' ')} in place of {magic.hex(' ')}")
+        shape = [int.from_bytes(start[i : i + 4], "big") for i in range(4, header, 4)]
+        expected = header + math.prod(shape)
+        if size != expected:
+            raise damaged(path, f"is {size:,} bytes long in place of {expected:,}")
+        if size == header:
+            raise damaged(path, "is empty")
+        try:
             if size > available_memory():
                 raise MemoryError
             data = bytearray(size - header)
-            whole = file.readinto(data) == len(data)
-    except (OSError, MemoryError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"{gigabytes(size)} are more than there is memory"
-        raise UserError(f"{path} cannot be read ({reason}): mend that, or name another --data-dir.") from error
-    if not whole:
-        raise damaged(path, "was cut short while it was read")
+        except MemoryError:
+            raise OSError(None, f"{gigabytes(size)} are more than there is memory") from None
+        if file.readinto(data) != len(data):
+            raise damaged(path, "was cut short while it was read")
     return torch.frombuffer(data, dtype=torch.uint8).view(shape)
 
 
@@ -106,41 +106,29 @@ def download(raw: Path, names: list[str]) -> Generator[Preparing, None, None]:
     yield Preparing("Loading torchvision")
     MNIST = import_torchvision("downloads MNIST").MNIST
     checksums = {filename.removesuffix(".gz"): md5 for filename, md5 in MNIST.resources}
-    try:
+    with explained(f"MNIST cannot be put into {raw}", "name a folder that can be written with --data-dir"):
         raw.mkdir(parents=True, exist_ok=True)
         for name in names:
             with written_whole(raw / name) as file:  # opened first: a folder that refuses says so at once
                 data = read_packed(raw / f"{name}.gz")
                 if md5_of(data) != checksums[name]:
                     data = yield from fetch(name, checksums[name], MNIST.mirrors, raw)
-                file.write(unpacked(name, data))
-    except OSError as error:
-        raise UserError(
-            f"MNIST cannot be put into {raw} ({error.strerror or error}): "
-            "name a folder that can be written with --data-dir."
-        ) from error
+                problem = f"{name}.gz cannot be unpacked"
+                with explained(problem, "use --dataset synthetic", (OSError, EOFError, zlib.error)):
+                    unpacked = gzip.decompress(data)
+                file.write(unpacked)
 
 
 def read_packed(path: Path) -> bytes:
     """The bytes of a `.gz`, cut where there are more than it can have; none where it cannot be read."""
-    try:
-        with open(open_regular(path), "rb") as file:
-            return file.read(MOST_PACKED)
-    except OSError:
-        return b""
-
-
-def unpacked(name: str, data: bytes) -> bytes:
-    """What was packed. Raises UserError."""
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{name}.gz cannot be unpacked ({error}): use --dataset synthetic.") from error
+    with suppress(OSError), open(open_regular(path), "rb") as file:
+        return file.read(MOST_PACKED)
+    return b""
 
 
 def fetch(name: str, md5: str, mirrors: list[str], raw: Path) -> Generator[Preparing, None, bytes]:
     """The bytes of `name`.gz from the first mirror that has them right. Yields the progress. Raises UserError."""
-    reasons = []
+    failures = []
     for mirror in mirrors:
         url = f"{mirror}{name}.gz"
         what = f"Downloading {name}.gz"
@@ -155,19 +143,15 @@ def fetch(name: str, md5: str, mirrors: list[str], raw: Path) -> Generator[Prepa
                     yield Preparing(what, len(data), total)
             if md5_of(data) == md5:
                 return bytes(data)
-            reason = f"its {len(data):,} bytes are not the file's: the checksum differs"
+            failure = f"its {len(data):,} bytes are not the file's: the checksum differs"
         except HTTPError as error:
-            reason = f"the server answered {error.code} {error.reason}"
-        except TimeoutError:
-            reason = "the server does not answer"
+            failure = f"the server answered {error.code} {error.reason}"
         except (OSError, HTTPException, ValueError) as error:
-            cause = getattr(error, "reason", error)
-            reason = getattr(cause, "strerror", None) or str(cause)
-            if isinstance(cause, TimeoutError):
-                reason = "the server does not answer"
-        reasons.append(f"{urlsplit(url).netloc}: {reason}")
+            late = isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
+            failure = "the server does not answer" if late else reason(error)
+        failures.append(f"{urlsplit(url).netloc}: {failure}")
     raise UserError(
-        f"{name}.gz could not be downloaded ({'; '.join(reasons)}). "
+        f"{name}.gz could not be downloaded ({'; '.join(failures)}). "
         f"Put MNIST's files into {raw} by hand, or use --dataset synthetic."
     )
 

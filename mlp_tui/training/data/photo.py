@@ -1,4 +1,4 @@
-"""A picture from anywhere, made like those that a model learnt from."""
+"""Pictures: read from files, and made like those that a model learnt from."""
 
 import warnings
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...events import SIDE
 from .batches import Normaliser
-from .centring import BOX, centred
+from .centring import BOX, placed
 
 WORKED_ON = 200
 """Pixels along the longer side of a photo while its ink is looked for."""
@@ -30,7 +30,6 @@ def read_picture(file: BinaryIO) -> Image.Image:
     """The picture in a file, upright. Raises an Exception of many a kind where there is none, or it is huge."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         picture = Image.open(file)
         picture.load()
         return ImageOps.exif_transpose(picture)
@@ -45,15 +44,20 @@ def as_learnt(picture: Image.Image, shape: tuple[int, ...], normalise: Normalise
     """
     channels, height, width = shape
     if channels != 1:
-        values = np.asarray(opaque(picture, "RGB").resize((width, height), Image.Resampling.BILINEAR))
-        return torch.from_numpy(values.copy()).permute(2, 0, 1).contiguous()
+        return pixels(opaque(picture, "RGB"), width, height)
     gray = opaque(picture, "L")
     bright = has_bright_border(gray)
     if normalise.mean[0] < 0.5 and bright:
         gray = ImageOps.invert(gray)
     if (width, height) == (SIDE, SIDE) and normalise.mean[0] < DIGITS_MEAN and (bright or gray.size != (SIDE, SIDE)):
         gray = as_digit(gray)
-    return torch.from_numpy(np.asarray(gray.resize((width, height), Image.Resampling.BILINEAR)).copy())
+    return pixels(gray, width, height)
+
+
+def pixels(picture: Image.Image, width: int, height: int) -> Tensor:
+    """A picture in that size as `Examples` has it: uint8, (height, width), or (3, height, width) in colour."""
+    values = torch.from_numpy(np.array(picture.resize((width, height), Image.Resampling.BILINEAR)))
+    return values.permute(2, 0, 1).contiguous() if values.dim() == 3 else values
 
 
 def in_gray(raw: Tensor) -> bytes:
@@ -67,7 +71,7 @@ def opaque(picture: Image.Image, mode: str) -> Image.Image:
     if picture.mode[0] in "IF":  # more than 8 bits
         values = np.asarray(picture, np.float32)
         values = values * (255 / max(1.0, 65535.0 if values.max() > 255 else 255.0))
-        picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
+        picture = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
     elif picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
@@ -100,9 +104,7 @@ def as_digit(gray: Image.Image) -> Image.Image:
     step = max(picture.size) / BOX
     small = picture.resize([max(1, round(side / step)) for side in picture.size], Image.Resampling.BILINEAR)
     small = small.point(lambda value: value * 255 / max(1, small.getextrema()[1]))
-    canvas = Image.new("L", (SIDE, SIDE))
-    canvas.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
-    return Image.frombytes("L", (SIDE, SIDE), centred(canvas.tobytes()) or b"")
+    return Image.frombytes("L", (SIDE, SIDE), placed(np.asarray(small)))
 
 
 def background(values: NDArray[np.float32]) -> NDArray[np.float32]:

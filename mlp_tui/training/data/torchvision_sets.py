@@ -1,14 +1,15 @@
 """Data sets that torchvision knows: read, and downloaded where they are missing."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
 
-from ...errors import UserError
+from ...errors import UserError, explained, reason
 from ...events import Preparing
 from .batches import Dataset, Examples
 from .loading import finished
@@ -46,30 +47,23 @@ def load_torchvision(name: str, data_dir: Path) -> Generator[Preparing, None, Da
     yield Preparing("Loading torchvision")
     kind = getattr(import_torchvision(f"reads {name}"), SETS[name].kind)
     parts = []
-    for settings in (SETS[name].train, SETS[name].test):
-        yield Preparing(f"Reading {name} from {data_dir}")
-        try:
-            parts.append(kind(root=data_dir, **settings))
-            continue
-        except Exception as error:
-            if not isinstance(error, FileNotFoundError) and "not found" not in str(error):
-                raise unreadable(name, data_dir, error) from error
-        yield from download(name, kind, data_dir, settings)
-        try:
-            parts.append(kind(root=data_dir, **settings))
-        except Exception as error:
-            raise unreadable(name, data_dir, error) from error
-    try:
-        train, test = (as_examples(part) for part in parts)
-    except Exception as error:
-        raise unreadable(name, data_dir, error) from error
-    classes = [str(each).split(" - ")[0] for each in getattr(parts[0], "classes", range(10))]
-    if classes[0] == "N/A":  # EMNIST's letters count from 1
-        classes, train, test = classes[1:], *(Examples(part.inputs, part.labels - 1) for part in (train, test))
-    for part in (train, test):
-        if int(part.labels.min()) < 0 or int(part.labels.max()) >= len(classes):
-            raise unreadable(name, data_dir, ValueError("a label is none of the classes"))
-    return finished(name, name, train, test, classes)
+    with readable(name, data_dir):
+        for settings in (SETS[name].train, SETS[name].test):
+            yield Preparing(f"Reading {name} from {data_dir}")
+            try:
+                part = kind(root=data_dir, **settings)
+            except Exception as error:
+                if not isinstance(error, FileNotFoundError) and "not found" not in str(error):
+                    raise
+                yield from download(name, kind, data_dir, settings)
+                part = kind(root=data_dir, **settings)
+            parts.append(as_examples(part))
+        classes = [str(each).split(" - ")[0] for each in getattr(part, "classes", range(10))]
+        if classes[0] == "N/A":  # EMNIST's letters count from 1
+            classes, parts = classes[1:], [Examples(each.inputs, each.labels - 1) for each in parts]
+        if not all(0 <= int(label) < len(classes) for each in parts for label in each.labels.aminmax()):
+            raise ValueError("a label is none of the classes")
+    return finished(name, name, parts, classes)
 
 
 def as_examples(part: Any) -> Examples:
@@ -103,30 +97,32 @@ def download(name: str, kind: Any, data_dir: Path, settings: dict[str, Any]) -> 
         thread.join(0.25)
     if not errors or isinstance(error := errors[0], ModuleNotFoundError):  # it is there, and reading it says what lacks
         return
-    reason = " ".join(str(getattr(error, "reason", error)).split())
     raise UserError(
-        f"{name} could not be downloaded ({reason:.300}): put torchvision's files into {data_dir}, "
+        f"{name} could not be downloaded ({reason(error)}): put torchvision's files into {data_dir}, "
         "or choose another --dataset."
     ) from error
 
 
-def unreadable(name: str, data_dir: Path, error: Exception) -> UserError:
-    """What to say of files that torchvision cannot read."""
-    if isinstance(error, ModuleNotFoundError):
-        lacks = str(error.name).split(".")[0]
-        return UserError(f"torchvision needs {lacks} to read {name}: install it with pip install {lacks}.")
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return UserError(f"{name} in {data_dir} cannot be read ({reason:.200}): delete its files to have them downloaded.")
+@contextmanager
+def readable(name: str, data_dir: Path) -> Iterator[None]:
+    """Makes a UserError of what torchvision raises while it reads a data set."""
+    advice = "delete its files to have them downloaded"
+    with explained(f"{name} in {data_dir} cannot be read", advice, Exception):
+        try:
+            yield
+        except ModuleNotFoundError as error:
+            lacks = str(error.name).split(".")[0]
+            raise UserError(
+                f"torchvision needs {lacks} to read {name}: install it with pip install {lacks}."
+            ) from error
 
 
 def import_torchvision(purpose: str) -> ModuleType:
     """torchvision's data sets. Raises UserError where they cannot be imported."""
-    try:
+    advice = "install the torchvision made for this torch (pip install --force-reinstall torch torchvision)"
+    # A wheel that does not fit torch's raises RuntimeError, or worse.
+    with explained(f"torchvision, which {purpose}, cannot be imported", advice, Exception):
         import torchvision.datasets
-    except Exception as error:  # a wheel that does not fit torch's raises RuntimeError, or worse
-        raise UserError(
-            f"torchvision, which {purpose}, cannot be imported ({error}): "
-            "install the torchvision made for this torch (pip install --force-reinstall torch torchvision)."
-        ) from error
-    datasets: ModuleType = torchvision.datasets
-    return datasets
+
+        datasets: ModuleType = torchvision.datasets
+        return datasets

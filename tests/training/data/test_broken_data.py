@@ -312,7 +312,7 @@ def inputs_of_one_dimension(tmp: Path) -> object:
     return write_arrays(tmp / "a.npz", x_train=np.zeros(60, np.uint8))
 
 
-@gets(r".*/a\.npz: x_train and x_test have examples of \(3, 8, 8\) uint8 and \(3, 9, 8\) uint8: make them alike")
+@gets(r".*/a\.npz has examples of \(3, 8, 8\) uint8 to train on and of \(3, 9, 8\) uint8 to test on: make them alike")
 def splits_of_different_shapes(tmp: Path) -> object:
     return write_arrays(tmp / "a.npz", x_test=np.zeros((30, 9, 8, 3), np.uint8))
 
@@ -332,7 +332,7 @@ def labels_in_three_columns(tmp: Path) -> object:
     return write_arrays(tmp / "a.npz", y_train=np.eye(3)[arrays()["y_train"]])
 
 
-@gets(r'.*/a\.npz: y_test has the label "9", which y_train does not have: train on it too')
+@gets(r'.*/a\.npz: the test has the label "9", which the training does not have: train on it, too')
 def a_label_in_the_test_alone(tmp: Path) -> object:
     return write_arrays(tmp / "a.npz", y_test=np.array([0, 1, 9] * 10))
 
@@ -364,22 +364,22 @@ def no_such_function(tmp: Path) -> object:
     return function(tmp, "pass", "made")
 
 
-@gets(r".*/mine\.py, line 2 raised SyntaxError: '\(' was never closed")
+@gets(r"mine\.py, line 2: loading it fails with SyntaxError: '\(' was never closed")
 def a_syntax_error(tmp: Path) -> object:
     return function(tmp, "return (")
 
 
-@gets(r".*/mine\.py, line 2 raised ZeroDivisionError: division by zero")
+@gets(r"mine\.py, line 2: make\(\) fails with ZeroDivisionError: division by zero")
 def a_function_that_raises(tmp: Path) -> object:
     return function(tmp, "return 1 / 0")
 
 
-@gets(r".*/mine\.py, line 1 raised ModuleNotFoundError: No module named 'no_such_module'")
+@gets(r"mine\.py, line 1: loading it fails with ModuleNotFoundError: No module named 'no_such_module'")
 def an_import_error(tmp: Path) -> object:
     return f"{text(tmp / 'mine.py', 'import no_such_module')}:make"
 
 
-@gets(r".*/mine\.py, line 2 raised SystemExit: 3")
+@gets(r"mine\.py, line 2: make\(\) ends the program \(SystemExit\): leave that out, or put it under .*")
 def a_function_that_ends_the_program(tmp: Path) -> object:
     return function(tmp, "raise SystemExit(3)")
 
@@ -434,7 +434,7 @@ def a_nan_from_a_function(tmp: Path) -> object:
     return function(tmp, "return [(torch.rand(4) / 0, 0)], data")
 
 
-@gets(r".*/mine\.py:make: the test has the label 1, which the training does not: train on it, too")
+@gets(r'.*/mine\.py:make: the test has the label "1", which the training does not have: train on it, too')
 def a_label_that_the_training_lacks(tmp: Path) -> object:
     return function(tmp, "return [(torch.rand(4), 0)], data")
 
@@ -463,7 +463,7 @@ def test_an_exception_in_the_middle_of_a_dataset_names_the_line(tmp_path: Path) 
     path.write_text(
         path.read_text().replace("        return torch.full", "        1 / (number - 7)\n        return torch.full")
     )
-    with pytest.raises(UserError, match=r"mine\.py, line 19 raised ZeroDivisionError: "):
+    with pytest.raises(UserError, match=r"mine\.py, line 19: example 7 for training fails with ZeroDivisionError: "):
         result(load_dataset(f"{path}:pictures", tmp_path))
 
 
