@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from ..config import TrainingConfig
 from ..errors import UserError
+from ..events import EpochFinished
 from ..headless.confusion import confused_words
 from ..runs.comparison import Results, chance, differing, results
 from ..runs.folder import RunFolder
@@ -33,13 +34,24 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The test examples, by their numbers, that one of two runs alone reads, and how likely that is by chance."""
+class Compared:
+    """A run, and the letter that stands for it."""
 
-    names: tuple[str, str]
+    letter: str
+    folder: RunFolder
+    config: TrainingConfig
+    log: Results
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The test examples, by their numbers, that one of two runs alone reads; `mcnemar` says how likely by chance."""
+
+    runs: tuple[str, str]
     examples: int
-    alone: tuple[list[int], list[int]]
-    chance: float
+    first_alone: list[int]
+    second_alone: list[int]
+    mcnemar: float
 
 
 def run(arguments: list[str]) -> int:
@@ -47,114 +59,105 @@ def run(arguments: list[str]) -> int:
     options = parse_options(Options, "compare", __doc__, arguments)
     if len(options.runs) < 2:
         raise UserError("Name two runs or more to compare.")
-    folders = [RunFolder.find(options.runs_dir, name) for name in options.runs]
-    configs = [settings_of(folder) for folder in folders]
-    logs = [results(folder) for folder in folders]
+    runs = []
+    for place, name in enumerate(options.runs):
+        folder = RunFolder.find(options.runs_dir, name)
+        letter = chr(ord("A") + place) if place < 26 else str(place)
+        runs.append(Compared(letter, folder, settings_of(folder), results(folder)))
     pairs: list[Pair] = []
     why = ""
     try:
-        pairs = compared(folders, configs)
+        pairs = compared(runs)
     except UserError as error:
         why = f"The runs are not compared example by example: {error}"
     with standard_output():
-        if options.json:
-            print(json.dumps(as_json(folders, configs, logs, pairs)))
-        else:
-            for line in as_lines(folders, configs, logs, pairs):
-                print(line)
+        for line in [json.dumps(as_json(runs, pairs))] if options.json else as_lines(runs, pairs):
+            print(line)
     if why:
         complain(why)
     return 0
 
 
-def compared(folders: Sequence[RunFolder], configs: Sequence[TrainingConfig]) -> list[Pair]:
+def compared(runs: Sequence[Compared]) -> list[Pair]:
     """The first run with each other one, example by example. Raises UserError where that cannot be.
 
     That is where a model or a test set is not there, or the test sets are not the same.
     """
-    models = [model_of(folder) for folder in folders]
+    models = [model_of(run.folder) for run in runs]
     import torch
 
     from ..training.data.load import load_at_once
 
-    tests = [load_at_once(config).test for config in configs]
+    tests = [load_at_once(run.config).test for run in runs]
     first = tests[0]
-    for folder, test in zip(folders, tests, strict=True):
+    for run, test in zip(runs, tests, strict=True):
         same = test.inputs.shape == first.inputs.shape and torch.equal(test.labels, first.labels)
         if not (same and torch.equal(test.inputs, first.inputs)):
-            raise UserError(f"{folders[0].name} and {folder.name} have other test examples.")
+            raise UserError(f"{runs[0].folder.name} and {run.folder.name} have other test examples.")
     right = [model.logits(first.inputs).argmax(1) == first.labels for model in models]
     pairs = []
-    for folder, other in zip(folders[1:], right[1:], strict=True):
-        alone = [(a & ~b).nonzero().flatten().tolist() for a, b in ((right[0], other), (other, right[0]))]
-        names = folders[0].name, folder.name
-        pairs.append(Pair(names, len(first), (alone[0], alone[1]), chance(len(alone[0]), len(alone[1]))))
+    for run, other in zip(runs[1:], right[1:], strict=True):
+        a, b = ((one & ~two).nonzero().flatten().tolist() for one, two in ((right[0], other), (other, right[0])))
+        pairs.append(Pair((runs[0].folder.name, run.folder.name), len(first), a, b, chance(len(a), len(b))))
     return pairs
 
 
-def as_json(
-    folders: Sequence[RunFolder], configs: Sequence[TrainingConfig], logs: Sequence[Results], pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def as_json(runs: Sequence[Compared], pairs: Sequence[Pair]) -> dict[str, Any]:
     """The comparison as JSON can hold it; a number that is not finite is null."""
 
-    def finite(value: float) -> float | None:
-        return value if math.isfinite(value) else None
+    def measures(event: EpochFinished) -> dict[str, float | None]:
+        values = {name: getattr(event, name) for name in MEASURES}
+        return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
-    runs = [
-        {
-            "run": folder.name,
-            "epochs": [
-                {"epoch": epoch, **{name: finite(getattr(event, name)) for name in MEASURES}}
-                for epoch, event in sorted(log.epochs.items())
-            ],
-            "errors": log.errors,
-        }
-        for folder, log in zip(folders, logs, strict=True)
-    ]
-    examples = [
-        {"runs": pair.names, "examples": pair.examples, "first_alone": pair.alone[0], "second_alone": pair.alone[1]}
-        | {"mcnemar": pair.chance}
-        for pair in pairs
-    ]
-    return {"runs": runs, "settings": differing(configs), "examples": examples}
+    return {
+        "runs": [
+            {
+                "run": run.folder.name,
+                "epochs": [{"epoch": epoch, **measures(event)} for epoch, event in sorted(run.log.epochs.items())],
+                "errors": run.log.errors,
+            }
+            for run in runs
+        ],
+        "settings": differing([run.config for run in runs]),
+        "examples": [asdict(pair) for pair in pairs],
+    }
 
 
-def as_lines(
-    folders: Sequence[RunFolder], configs: Sequence[TrainingConfig], logs: Sequence[Results], pairs: Sequence[Pair]
-) -> Iterator[str]:
+def as_lines(runs: Sequence[Compared], pairs: Sequence[Pair]) -> Iterator[str]:
     """The comparison for a person."""
-    letters = [chr(ord("A") + place) if place < 26 else str(place) for place in range(len(folders))]
-    for letter, folder in zip(letters, folders, strict=True):
-        yield on_one_line(f"{letter}  {folder.name}")
+    for run in runs:
+        yield on_one_line(f"{run.letter}  {run.folder.name}")
     yield ""
-    settings = {"settings": letters, **differing(configs)}
-    if len(settings) > 1:
-        yield from map(on_one_line, table([[name, *values] for name, values in settings.items()]))
+    settings = differing([run.config for run in runs])
+    if settings:
+        rows = {"settings": [run.letter for run in runs], **settings}
+        yield from map(on_one_line, table([[name, *values] for name, values in rows.items()]))
     else:
         yield "Their settings are the same."
     yield ""
-    yield from curves(letters, logs)
+    yield from curves(runs)
     yield ""
-    for letter, log in zip(letters, logs, strict=True):
-        if log.mistakes:
-            yield f"{letter}: {log.errors:,} errors in the last test. {confused_words(log.mistakes.confusion)}"
+    for run in runs:
+        if run.log.mistakes:
+            words = confused_words(run.log.mistakes.confusion)
+            yield f"{run.letter}: {run.log.errors:,} errors in the last test. {words}"
         else:
-            yield f"{letter}: no test yet."
-    for pair in pairs:
+            yield f"{run.letter}: no test yet."
+    for run, pair in zip(runs[1:], pairs, strict=False):  # no pairs where the models cannot be asked
         yield ""
-        yield from in_words(pair, letters[0], letters[1 + pairs.index(pair)])
+        yield from in_words(pair, runs[0].letter, run.letter)
 
 
-def curves(letters: Sequence[str], logs: Sequence[Results]) -> list[str]:
+def curves(runs: Sequence[Compared]) -> list[str]:
     """A row an epoch; of each run the losses and the accuracies of training and test."""
     rows = [["epoch"], [""]]
-    for letter in letters:
-        rows[0] += [f"{letter} loss", "", f"{letter} accuracy", ""]
+    for run in runs:
+        rows[0] += [f"{run.letter} loss", "", f"{run.letter} accuracy", ""]
         rows[1] += ["train", "test", "train", "test"]
-    for epoch in sorted({epoch for log in logs for epoch in log.epochs}):
+    for epoch in sorted({epoch for run in runs for epoch in run.log.epochs}):
         row = [str(epoch)]
-        for log in logs:
-            event = log.epochs.get(epoch)
+        for run in runs:
+            event = run.log.epochs.get(epoch)
             row += ["-"] * 4 if event is None else [f"{event.train_loss:.4f}", f"{event.test_loss:.4f}"]
             row += [] if event is None else [f"{event.train_accuracy:.2%}", f"{event.test_accuracy:.2%}"]
         rows.append(row)
@@ -170,12 +173,12 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 def in_words(pair: Pair, first: str, second: str) -> Iterator[str]:
     """What a pair says, in sentences."""
     yield f"Of {pair.examples:,} test examples:"
-    for one, other, alone in ((first, second, pair.alone[0]), (second, first, pair.alone[1])):
+    for one, other, alone in ((first, second, pair.first_alone), (second, first, pair.second_alone)):
         named = ", ".join(map(str, alone[:NAMED])) + (", ..." if len(alone) > NAMED else "")
         yield f"  {len(alone):,} are read by {one} and not by {other}" + (f": numbers {named}" if alone else "")
     yield (
         f"Were both equally good, a difference this large or larger would come by chance in "
-        f"{share(pair.chance)} of such tests (McNemar's exact test)."
+        f"{share(pair.mcnemar)} of such tests (McNemar's exact test)."
     )
 
 

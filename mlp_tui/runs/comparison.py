@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from ..config import TrainingConfig, as_text
 from ..events import EpochFinished, Mistakes
 from .folder import RunFolder
+from .listing import SAME_RESULT
 
-SAME_RUN = {"runs_dir", "checkpoint_seconds", "test_batch_size", "data_dir"}
+SAME_RUN = SAME_RESULT - {"epochs", "dataset", "device", "threads"}
 """Settings that change nothing of what comes out."""
 
 

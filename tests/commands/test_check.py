@@ -6,6 +6,7 @@ import pytest
 
 from mlp_tui.commands import check
 from mlp_tui.errors import UserError
+from mlp_tui.training import checks
 
 MODELS = Path(__file__).parents[1] / "training" / "models"
 
@@ -17,8 +18,8 @@ GOOD = f"{TOP}{LAYERS}    def forward(self, x):\n        return self.output(F.re
 
 @pytest.fixture(autouse=True)
 def soon_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "SPEED_SECONDS", 0.01)
-    monkeypatch.setattr(check, "OVERFIT_STEPS", 60)
+    monkeypatch.setattr(checks, "SPEED_SECONDS", 0.01)
+    monkeypatch.setattr(checks, "OVERFIT_STEPS", 60)
 
 
 def checked(small_mnist: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -14,41 +14,30 @@ from ...events import Preparing
 from .batches import Dataset, Examples
 from .loading import finished
 
-
-class Known(NamedTuple):
-    """torchvision's class for a data set, and what it takes to get its two splits."""
-
-    kind: str
-    train: dict[str, Any]
-    test: dict[str, Any]
-
-
-def known(kind: str, **settings: Any) -> Known:
-    return Known(kind, {"train": True, **settings}, {"train": False, **settings})
-
-
-SETS = {
-    "fashion-mnist": known("FashionMNIST"),
-    "kmnist": known("KMNIST"),
-    "qmnist": known("QMNIST"),
-    "emnist-digits": known("EMNIST", split="digits"),
-    "emnist-letters": known("EMNIST", split="letters"),
-    "emnist-balanced": known("EMNIST", split="balanced"),
-    "usps": known("USPS"),
-    "cifar10": known("CIFAR10"),
-    "cifar100": known("CIFAR100"),
-    "svhn": Known("SVHN", {"split": "train"}, {"split": "test"}),
+SETS: dict[str, tuple[str, dict[str, str]]] = {
+    "fashion-mnist": ("FashionMNIST", {}),
+    "kmnist": ("KMNIST", {}),
+    "qmnist": ("QMNIST", {}),
+    "emnist-digits": ("EMNIST", {"split": "digits"}),
+    "emnist-letters": ("EMNIST", {"split": "letters"}),
+    "emnist-balanced": ("EMNIST", {"split": "balanced"}),
+    "usps": ("USPS", {}),
+    "cifar10": ("CIFAR10", {}),
+    "cifar100": ("CIFAR100", {}),
+    "svhn": ("SVHN", {}),
 }
-"""By the name that `--dataset` takes."""
+"""torchvision's class for a data set, and what it takes, by the name that `--dataset` takes."""
 
 
 def load_torchvision(name: str, data_dir: Path) -> Generator[Preparing, None, Dataset]:
     """A data set of torchvision's from `data_dir`. Yields what it is doing. Raises UserError."""
     yield Preparing("Loading torchvision")
-    kind = getattr(import_torchvision(f"reads {name}"), SETS[name].kind)
+    class_name, more = SETS[name]
+    kind = getattr(import_torchvision(f"reads {name}"), class_name)
     parts = []
     with readable(name, data_dir):
-        for settings in (SETS[name].train, SETS[name].test):
+        for split in ("train", "test"):
+            settings = more | ({"split": split} if name == "svhn" else {"train": split == "train"})
             yield Preparing(f"Reading {name} from {data_dir}")
             try:
                 part = kind(root=data_dir, **settings)

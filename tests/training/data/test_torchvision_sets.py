@@ -167,7 +167,7 @@ def test_a_damaged_file_gets_one_sentence(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_set_that_cannot_be_downloaded_gets_one_sentence(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = getattr(torchvision.datasets, SETS[name].kind)
+    kind = getattr(torchvision.datasets, SETS[name][0])
     nobody = "http://127.0.0.1:9/"  # a port that nobody listens on
     if name == "usps":
         monkeypatch.setattr(kind, "split_list", {"train": [nobody, "usps.bz2", ""], "test": [nobody, "", ""]})
