@@ -231,7 +231,8 @@ def tried(model: nn.Module, dataset: Dataset, where: str) -> tuple[int, ...]:
             try:
                 with blamed("forward", where):
                     outputs = model(x.view(2, *shape))
-                check_outputs(outputs, len(dataset.classes), where)
+                if wrong := wrong_with(outputs, len(dataset.classes)):
+                    raise UserError(f"{where}: {wrong}")
                 break
             except UserError as error:
                 cause = error.__cause__
@@ -244,12 +245,12 @@ def tried(model: nn.Module, dataset: Dataset, where: str) -> tuple[int, ...]:
     return shape
 
 
-def check_outputs(outputs: Any, classes: int, where: str) -> None:
-    """Raises UserError where these are no logits of two examples."""
+def wrong_with(outputs: Any, classes: int) -> str:
+    """What is wrong with these as the logits of two examples, as the rest of a sentence; or nothing."""
     if outputs is None:
-        raise UserError(f"{where}: forward returns None: it has no return with the logits yet.")
+        return "forward returns None: it has no return with the logits yet."
     if not isinstance(outputs, Tensor):
-        raise UserError(f"{where}: forward returns {kind(outputs)}, not a tensor of logits.")
+        return f"forward returns {kind(outputs)}, not a tensor of logits."
     if outputs.shape != (2, classes):
         hint = "the first dimension must be the batch's."
         if outputs.dim() > 2 and len(outputs) == 2:
@@ -257,22 +258,17 @@ def check_outputs(outputs: Any, classes: int, where: str) -> None:
         elif outputs.dim() == 2 and len(outputs) == 2:
             large = outputs.shape[1] > 2 * classes
             hint = "is the output layer missing?" if large else f"the last layer must have {classes} outputs."
-        raise UserError(f"{where}: expected logits of shape {(2, classes)}, got {tuple(outputs.shape)}: {hint}")
+        return f"expected logits of shape {(2, classes)}, got {tuple(outputs.shape)}: {hint}"
     if not outputs.is_floating_point():
-        raise UserError(
-            f"{where}: forward returns numbers of {outputs.dtype}, where logits are floating point: "
-            "return what the last layer gives, without argmax."
-        )
+        what = f"forward returns numbers of {outputs.dtype}, where logits are floating point"
+        return f"{what}: return what the last layer gives, without argmax."
     if not outputs.requires_grad:
-        raise UserError(
-            f"{where}: the logits hang on no parameter that can be trained: "
-            "is there a no_grad, a detach or a .data in forward, or is all frozen?"
-        )
+        hint = "is there a no_grad, a detach or a .data in forward, or is all frozen?"
+        return f"the logits hang on no parameter that can be trained: {hint}"
     if not outputs.isfinite().all():
-        raise UserError(
-            f"{where}: the logits are not finite before any training: look for a division by 0, "
-            "a logarithm or a root in forward."
-        )
+        hint = "look for a division by 0, a logarithm or a root in forward."
+        return f"the logits are not finite before any training: {hint}"
+    return ""
 
 
 def check_parameters(model: nn.Module, where: str) -> None:

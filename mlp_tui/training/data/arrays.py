@@ -83,17 +83,17 @@ class Array:
             order = "F" if self._fortran else "C"
             yield np.frombuffer(data, self.dtype).reshape((count, *self.shape[1:]), order=order)  # type: ignore[call-overload]
 
-    def rows(self) -> Iterator[Tensor]:
-        """Its pieces as rows of finite numbers, float32."""
-        start = 0
+    def examples(self, images: bool) -> Iterator[Tensor]:
+        """Its pieces as `Examples` has them: images of bytes, or rows of finite numbers, float32."""
+        needed, start = "whole numbers from 0 to 255" if images else "finite numbers", 0
         for piece in self.pieces():
-            with np.errstate(over="ignore"):
-                rows = piece.astype(np.float32)
-            for row, column in np.argwhere(~np.isfinite(rows)):
-                where = f"{self.what}, row {start + row} has {rows[row, column]} in column {column}"
-                raise UserError(f"{where}: finite numbers only.")
-            start += len(rows)
-            yield torch.from_numpy(rows)
+            with np.errstate(over="ignore", invalid="ignore"):
+                kept = piece.astype(np.uint8 if images else np.float32)
+            for place in np.argwhere(kept != piece if images else ~np.isfinite(kept)):
+                row, value = start + place[0], (piece if images else kept)[tuple(place)]
+                raise UserError(f"{self.what}, row {row} has {value} in column {place[-1]}: {needed} only.")
+            start += len(piece)
+            yield as_images(kept)
 
 
 def read_inputs(array: Array, loading: Loading) -> Tensor:
@@ -107,9 +107,8 @@ def read_inputs(array: Array, loading: Loading) -> Tensor:
         )
     if len(shape) == 4 and not {shape[1], shape[3]} & {1, 3}:
         raise UserError(f"{array.what} is of shape {shape}: images have 1 channel, or 3.")
-    pieces = map(as_images, array.pieces()) if images else array.rows()
     inputs, start = torch.empty(0), 0
-    for piece in pieces:
+    for piece in array.examples(images):
         if not start:
             inputs = loading.room((shape[0], *piece.shape[1:]), piece.dtype)
         inputs[start : start + len(piece)] = piece
@@ -118,7 +117,7 @@ def read_inputs(array: Array, loading: Loading) -> Tensor:
 
 
 def as_images(piece: "np.ndarray[Any, Any]") -> Tensor:
-    """Images with their channels before or behind height and width, as `Examples` has them."""
+    """Images with their channels before or behind height and width as `Examples` has them; rows as they are."""
     if piece.ndim == 4 and piece.shape[3] in (1, 3):
         piece = piece.transpose(0, 3, 1, 2)
     return torch.from_numpy(np.array(piece[:, 0] if piece.ndim == 4 and piece.shape[1] == 1 else piece))

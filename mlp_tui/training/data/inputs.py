@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...errors import UserError, explained
 from ...files import open_regular
 from ..trained import Trained
-from .arrays import Array, as_images
+from .arrays import Array
 from .folders import SUFFIXES
 from .photo import as_learnt, read_picture
 from .tables import LABEL, Table, as_text
@@ -116,14 +115,8 @@ def in_arrays(name: str, file: BinaryIO, learnt: Trained) -> Iterator[Named]:
         raise UserError(f"{name} has the arrays {', '.join(names) or 'of no name'}: name one x, or x_test.")
     with archive.open(f"{names[0]}.npy") as member:
         array, count = Array(f"{name}: {names[0]}", member), 0
-        for piece in array.pieces():
-            with np.errstate(over="ignore", invalid="ignore"):
-                kept = piece.astype(np.uint8 if learnt.pictures else np.float32)
-            inputs = as_images(kept)
+        for inputs in array.examples(learnt.pictures):
             if (shape := tuple(inputs.shape[1:])) != learnt.raw_shape:
                 raise UserError(f"{name} has examples of shape {shape}, and the run learnt from {learnt.raw_shape}.")
-            if not (kept == piece if learnt.pictures else np.isfinite(kept)).all():
-                needed = "whole numbers from 0 to 255" if learnt.pictures else "finite numbers"
-                raise UserError(f"{name} has others than {needed} in its array {names[0]}.")
             yield [f"{name}[{count + i}]" for i in range(len(inputs))], inputs
             count += len(inputs)
