@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from ..errors import UserError
+from ..errors import UserError, explained
 from ..files import written_whole
 from ..runs.folder import RunFolder
 from ..streams import complain, standard_output
@@ -38,11 +38,8 @@ def run(arguments: list[str]) -> int:
         from ..training.export import exported
 
         data = exported(trained, file.suffix)
-        try:
-            with written_whole(file) as opened:
-                opened.write(data)
-        except OSError as error:
-            raise UserError(f"{file} cannot be written ({error.strerror or error}).") from error
+        with explained(f"{file} cannot be written"), written_whole(file) as opened:
+            opened.write(data)
     except UserError as error:
         complain(str(error))
         return 1

@@ -165,11 +165,9 @@ def find(module: ModuleType, spec: Spec) -> tuple[Any, str]:
 
 
 def makes_models(value: object, module: ModuleType) -> bool:
-    """Whether a value of a module is a model, or may make one."""
-    if isinstance(value, nn.Module):
-        return True
-    own = getattr(value, "__module__", None) == module.__name__
-    return own and (inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, nn.Module)))
+    """Whether a value of a module is a model, or what makes one."""
+    own = inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, nn.Module))
+    return isinstance(value, nn.Module) or (own and getattr(value, "__module__", None) == module.__name__)
 
 
 def make(maker: Any, name: str, where: str) -> nn.Module:

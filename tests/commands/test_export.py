@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
+import safetensors
 import torch
 from torch import Tensor, nn
 
@@ -48,8 +50,6 @@ def differ(logits: Tensor, expected: Tensor) -> float:
 
 
 def test_onnx_takes_bytes_in_batches_of_any_size(program: OneProcess, small_run: Path) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
     done = program.run("export", small_run, "model.onnx")
     assert (done.returncode, done.stderr) == (0, "")
     session = onnxruntime.InferenceSession("model.onnx")
@@ -72,7 +72,6 @@ def test_pt2_is_loaded_by_torch_alone(program: OneProcess, small_run: Path) -> N
 
 
 def test_safetensors_has_the_weights_and_what_goes_with_them(program: OneProcess, small_run: Path) -> None:
-    safetensors = pytest.importorskip("safetensors")
     done = program.run("export", small_run, "model.safetensors")
     assert (done.returncode, done.stderr) == (0, "")
     with safetensors.safe_open("model.safetensors", "pt") as file:
@@ -86,9 +85,6 @@ def test_safetensors_has_the_weights_and_what_goes_with_them(program: OneProcess
 @pytest.mark.parametrize("ending", [".onnx", ".pt2"])
 @pytest.mark.parametrize("model", [in_colour, of_a_table], ids=["in colour", "of a table"])
 def test_any_kind_of_input_can_be_exported(model: Callable[[], Trained], ending: str) -> None:
-    if ending == ".onnx":
-        pytest.importorskip("onnxruntime")
-        pytest.importorskip("onnxscript")
     assert export.exported(model(), ending)
 
 
