@@ -120,7 +120,7 @@ def as_images(piece: "np.ndarray[Any, Any]") -> Tensor:
     """Images with their channels before or behind height and width as `Examples` has them; rows as they are."""
     if piece.ndim == 4 and piece.shape[3] in (1, 3):
         piece = piece.transpose(0, 3, 1, 2)
-    return torch.from_numpy(np.array(piece[:, 0] if piece.ndim == 4 and piece.shape[1] == 1 else piece))
+    return torch.from_numpy(np.ascontiguousarray(piece[:, 0] if piece.ndim == 4 and piece.shape[1] == 1 else piece))
 
 
 def read_labels(array: Array) -> "np.ndarray[Any, Any]":
