@@ -152,11 +152,12 @@ def test_standard_input_is_a_picture_or_a_table(small_run: Path, text: bytes, na
 def test_an_array_and_a_table_are_answered_row_by_row(program: Program, small_run: Path) -> None:
     pictures = np.stack([np.asarray(bar(i)) for i in range(10)])
     np.savez("x.npz", x=pictures)
+    np.savez_compressed("f.npz", x=np.asfortranarray(pictures[..., None].astype(float)))
     lines = [",".join(["label", *(f"pixel{i}" for i in range(784))])]
     lines += [",".join(map(str, [0, *picture.reshape(-1)])) for picture in pictures]
     Path("x.csv").write_text("\n".join(lines))
-    done = program.run("predict", small_run, "x.npz", "x.csv", "--json")
-    assert [answer["class"] for answer in answers(done)] == [*map(str, range(10))] * 2
+    done = program.run("predict", small_run, "x.npz", "x.csv", "f.npz", "--json")
+    assert [answer["class"] for answer in answers(done)] == [*map(str, range(10))] * 3
     assert [answer["name"] for answer in answers(done)][9:12] == ["x.npz[9]", "x.csv:2", "x.csv:3"]
 
 

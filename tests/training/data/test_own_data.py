@@ -81,6 +81,14 @@ def test_a_photo_is_turned_upright_and_16_bits_are_not_cut_off(tmp_path: Path) -
     assert (156, 0) in halves and (0, 156) in halves
 
 
+def test_what_is_transparent_is_white_as_it_is_where_the_model_is_asked(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "p")
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(folder / "red" / "clear.png")
+    data = load(folder)
+    inputs = torch.cat([data.train.inputs, data.test.inputs])
+    assert data.shape == (3, 8, 8) and int((inputs == 255).flatten(1).all(1).sum()) == 1
+
+
 def test_files_that_are_no_pictures_and_hidden_ones_are_passed_over(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "p")
     (folder / ".cache").mkdir()
