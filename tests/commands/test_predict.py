@@ -266,7 +266,7 @@ def copied(run: Path, without: str = "") -> Path:
     target = Path("runs/copied")
     target.mkdir(parents=True)
     for file in run.iterdir():
-        if file.name != without:
+        if file.is_file() and file.name != without:
             (target / file.name).write_bytes(file.read_bytes())
     return target
 
