@@ -5,7 +5,7 @@ import functools
 import json
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import UnionType
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -32,6 +32,7 @@ class RunStarted:
 
     `classes` are the classes' names, by their labels. `shape` is an example's: (channels, height, width), or (columns,)
     of a table, whose `columns` have names. `model` says what is trained in a few words, `steps` how a step is taken.
+    `surroundings` are what else the run's bits depend on: versions, the machine, digests of the data and the source.
     """
 
     run: str
@@ -48,6 +49,7 @@ class RunStarted:
     columns: tuple[str, ...] = ()
     model: str = ""
     steps: str = ""
+    surroundings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class EpochFinished:
     """An epoch of training and its test. Losses are means over batches, accuracies fractions.
 
     Where examples were split off for validation, `test_loss` and `test_accuracy` are theirs, and `split` says so.
+    `weights_sha256` is the digest of the model's state dict then. It is empty where the last one took more than 1 % of
+    the training since; the last epoch always has one.
     """
 
     epoch: int
@@ -100,6 +104,7 @@ class EpochFinished:
     train_seconds: float
     test_seconds: float
     split: Literal["test", "validation"] = "test"
+    weights_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """TimeMachine: any moment of a run, had again: what the model was then, and what it made of the data."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from .training.state import TrainingState
 
 
-IN_AN_EPOCH = 16
-"""Snapshots of one epoch: more are not needed."""
-
-
 class TimeMachine:
     """Keeps the snapshots and the journal of a run as it trains, and walks through it between two of its events.
 
@@ -29,16 +26,16 @@ class TimeMachine:
         self, folder: Path, config: TrainingConfig, dataset: "Dataset", live: "TrainingState", first: int = 0
     ) -> None:
         from .training import checkpoint
+        from .training.nested import pack, size
 
         self.first = first
         self._config, self._dataset, self._live = config, dataset, live
         self._snapshots = Snapshots(
             folder / "history",
-            lambda path, contents: checkpoint.save(path, contents, to_disk=False),
+            lambda path, contents: checkpoint.save(path, pack(contents), to_disk=False),
             lambda path: checkpoint.load(path, live.device),
-            config.history_mb,
-            every=live.batches // IN_AN_EPOCH + 1,
-            first=first,
+            config.history_mb if size(live.state_dict()) <= config.history_mb * 1e6 else 0,
+            first,
         )
         self._journal: list[Change] = []
         self._seconds = 0.0  # of training, in the epochs that are done
@@ -64,7 +61,7 @@ class TimeMachine:
             case LearningRateChanged() | BatchSkipped():
                 self._journal.append(event)
             case RunStarted():
-                self._snapshots.keep(self._live)  # not in the training's time, and the first one takes longest
+                self._snapshots.begin(self._live)
             case BatchFinished():
                 self.state = self._live
                 self._snapshots.keep_if_due(self._live, self._seconds + event.seconds)
@@ -129,7 +126,8 @@ class TimeMachine:
         if self._replay is None:
             from .training.replay import Replay
 
-            self._replay = Replay(self._config, self._dataset, self._snapshots, self._journal, self.first)
+            dataset = replace(self._dataset, normalise=self._live.normalise)
+            self._replay = Replay(self._config, dataset, self._snapshots, self._journal, self.first)
             if self._replay.state.sources != self._live.sources:
                 self._replay = None
                 raise UserError(f"The source of {self._config.model} has changed since the run began: put it back.")

@@ -5,10 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from statistics import mean
 from typing import Any, Protocol
 
 SHARE = 0.01
 """The most of the training's time that snapshots may take."""
+
+MOST = 200
+"""Snapshots of a run, however small they are: with more of them no walk would be noticeably shorter."""
 
 NAME = re.compile(r"(\d{1,18})\.pt")
 
@@ -25,8 +29,9 @@ class Stepping(Protocol):
 class Snapshots:
     """Files of a folder, one a snapshot, whose names say after how many batches of the run each was taken.
 
-    As the run grows, every second one is deleted, so that they lie evenly and `megabytes` hold them. What cannot be
-    written or read is done without: training goes on, and a walk takes longer.
+    As the run grows, every second one is deleted, so that they lie evenly and `megabytes` hold them; with no megabytes
+    there are none. What cannot be written or read is done without: training goes on, and a walk takes longer.
+    A branch begins at its `first` step, whose snapshot is never deleted: nothing else can give that state back.
     """
 
     def __init__(
@@ -35,15 +40,15 @@ class Snapshots:
         save: Callable[[Path, dict[str, Any]], None],
         load: Callable[[Path], dict[str, Any]],
         megabytes: float,
-        every: int = 1,
         first: int = 0,
     ) -> None:
         self._folder = folder
         self._save, self._load = save, load
         self._most_bytes = megabytes * 1e6
-        self._first = first  # where a branch begins, which nothing else can give back
-        self._spent = self._cost = 0.0  # seconds for all snapshots, and for the last one
-        self._every = every  # the least number of batches from one to the next
+        self._first = first
+        self._seconds: list[float] = []  # that each snapshot took
+        self._due = 0.0  # when the next one may be taken, in seconds of training
+        self._every = 1  # the least number of batches from one to the next
         self._sizes: dict[int, int] = {}
         with suppress(OSError):
             for path in folder.iterdir():
@@ -68,26 +73,37 @@ class Snapshots:
                     continue
                 yield each, saved
 
+    def begin(self, state: Stepping) -> None:
+        """Takes a snapshot before the training, and again: the first one of a process takes several times as long."""
+        if self._most_bytes:
+            self.keep(state)
+            self._seconds.clear()
+            self.keep(state)
+            self._due = self._seconds[0] / SHARE
+
     def keep_if_due(self, state: Stepping, trained_seconds: float) -> None:
-        """Takes a snapshot, where the share of the time that was trained so far allows it."""
-        if self._spent + self._cost > SHARE * trained_seconds or state.step < max(self.steps, default=0) + self._every:
-            return
-        started = time.perf_counter()
-        self.keep(state)
-        self._cost = time.perf_counter() - started
-        self._spent += self._cost
+        """Takes a snapshot, where the time that was trained so far allows it.
+
+        By the mean of what they took so far, not by the last one, so that they are evenly spaced.
+        """
+        due = self._most_bytes and trained_seconds >= self._due
+        if due and state.step >= max(self._sizes, default=0) + self._every:
+            self.keep(state)
+            self._due = trained_seconds + mean(self._seconds) / SHARE
 
     def keep(self, state: Stepping) -> None:
         """Takes a snapshot."""
+        started = time.perf_counter()
         path = self._path(state.step)
         try:
             self._folder.mkdir(exist_ok=True)
             self._save(path, state.state_dict())
             self._sizes[state.step] = path.stat().st_size
-        except OSError:
+        except (OSError, RuntimeError):  # the disk, or the memory, is full
             self.thin()
-        while sum(self._sizes.values()) > self._most_bytes and self.thin():
+        while (len(self._sizes) > MOST or sum(self._sizes.values()) > self._most_bytes) and self.thin():
             pass
+        self._seconds.append(time.perf_counter() - started)
 
     def thin(self) -> bool:
         """Deletes every second snapshot; whether there was any to delete."""

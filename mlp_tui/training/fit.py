@@ -16,15 +16,20 @@ from .device import choose_threads, describe
 from .loops import Steps, TestResult, test, train
 from .memory import available_memory
 from .model import MultiLayerPerceptron
+from .nested import digest
 from .questions import as_shown, copied, evaluating, examine, step_details, weights
 from .state import TrainingState
 from .steps.plan import plan
+from .surroundings import surroundings
 
 EXAMPLES = range(1000, 1020)
 """The test examples on show: the notebook's."""
 
 EVENT_SECONDS = 0.03
 """Training time from one event to the next, where batches are shorter: what a key may have to wait for."""
+
+HASH_SHARE = 0.01
+"""The most of the training's time that hashes of the weights may take."""
 
 WEIGHTS_SECONDS = 60.0
 """Time from one event with all the weights to the next; there is always one at the end of a run."""
@@ -40,6 +45,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     train_loader, loss_fn, steps = prepare(config, dataset, state)
     test_loader = tests_of(held_out, config, state)
 
+    how = "plain loop" if steps is None else steps.name
     yield RunStarted(
         run=run,
         config=config.as_dict(),
@@ -54,7 +60,8 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         shape=dataset.shape,
         columns=dataset.columns,
         model=model.describe() if isinstance(model, MultiLayerPerceptron) else Path(config.model).name,
-        steps="plain loop" if steps is None else steps.name,
+        steps=how,
+        surroundings=surroundings(state, dataset, how),
     )
     rows = on_show(held_out)
     inputs = held_out.inputs[rows]
@@ -64,6 +71,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
 
     emitted: set[int] = set()
     weights_due = time.monotonic() + WEIGHTS_SECONDS
+    trained = hashing = 0.0  # seconds of training since the last hash of the weights, and for that
 
     def interval() -> float:
         return 0.0 if state.detail_next_step else EVENT_SECONDS
@@ -92,6 +100,12 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             if state.epoch == config.epochs:
                 with state.best_weights():
                     state.tested = run_test(tests_of(dataset.test, config, state), state)
+        trained += totals.seconds
+        weights_sha256 = ""
+        if state.epoch == config.epochs or hashing <= HASH_SHARE * trained:
+            started = time.perf_counter()
+            weights_sha256 = digest(model.state_dict())
+            trained, hashing = 0.0, time.perf_counter() - started
         yield EpochFinished(
             epoch=state.epoch,
             epochs=config.epochs,
@@ -102,6 +116,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             train_seconds=totals.seconds,
             test_seconds=test_seconds,
             split="test" if dataset.validation is None else "validation",
+            weights_sha256=weights_sha256,
         )
         if state.epoch == config.epochs or time.monotonic() > weights_due:
             yield weights(state, dataset)

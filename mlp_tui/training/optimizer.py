@@ -66,8 +66,18 @@ class Adam(optim.Adam):
         self._tensors = [[self.state[each][name] for each in parameters] for name in ("exp_avg", "exp_avg_sq", "step")]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes over the state of another Adam, or torch's. Raises ValueError or KeyError where it has other parts."""
+        """Takes over the state of another Adam, or torch's. Raises ValueError or KeyError where it has other parts.
+
+        The tensors stay the same ones: steps that were recorded for replaying know them.
+        """
+        own = self.state
         unwrap(optim.Optimizer.load_state_dict)(self, state_dict)
+        self._complete_state()
+        for parameter, loaded in self.state.items():
+            for name, tensor in own[parameter].items():
+                if tensor.shape != loaded[name].shape:
+                    raise ValueError(f"{name} is of {tuple(loaded[name].shape)}, not of {tuple(tensor.shape)}")
+                loaded[name] = tensor.copy_(loaded[name])
         self._complete_state()
         self.steps = max(int(step) for step in self._tensors[-1])  # a parameter without a gradient takes none
 

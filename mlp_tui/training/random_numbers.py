@@ -1,5 +1,6 @@
 """The random generators that a model may draw from: PyTorch's, Python's and NumPy's."""
 
+import functools
 import json
 import random
 from collections.abc import Iterator
@@ -17,13 +18,19 @@ def seed(number: int) -> None:
     numpy.random.seed(number % 2**32)
 
 
+@functools.lru_cache(maxsize=4)
+def as_text(state: tuple[Any, ...]) -> str:
+    """A generator's state as JSON. Few models draw from Python's and NumPy's: it is often the last one again."""
+    return json.dumps(state)
+
+
 def states(device: torch.device) -> dict[str, Any]:
     """Where they are, as tensors and texts. Of PyTorch's there are the CPU's and the device's."""
     name, keys, *place = numpy.random.get_state(legacy=True)
     found = {
         "random": torch.get_rng_state(),
-        "random_python": json.dumps(random.getstate()),
-        "random_numpy": json.dumps([name, numpy.asarray(keys).tolist(), *place]),
+        "random_python": as_text(random.getstate()),
+        "random_numpy": as_text((name, tuple(numpy.asarray(keys).tolist()), *place)),
     }
     if device.type in ("cuda", "mps"):
         found[f"random_{device.type}"] = torch.get_device_module(device).get_rng_state()

@@ -1,6 +1,5 @@
 """Replay: a run's training state at any moment, had again from the nearest snapshot before it."""
 
-import copy
 import math
 import sys
 from collections import OrderedDict
@@ -19,6 +18,7 @@ from .data.batches import Dataset
 from .device import choose_device
 from .fit import prepare, run_test, tests_of
 from .loops import take_steps
+from .nested import pack, unpack
 from .questions import copied, step_details
 from .state import TrainingState
 
@@ -33,7 +33,7 @@ PARTS = 8
 
 
 class Snapshots(Protocol):
-    """Where states of the run are kept, by how many of its batches had been gone through."""
+    """Where packed states of the run are kept, by how many of its batches had been gone through."""
 
     def before(self, step: int, above: int = -1) -> Iterator[tuple[int, dict[str, Any]]]:
         """The states at `step` and before, as far as `above`, which is left out; the last first, each with its step."""
@@ -63,13 +63,9 @@ class Replay:
         with random_numbers.kept(choose_device(config.device)[0]):
             self.state = TrainingState(config, dataset)
             self._random = random_numbers.states(self.state.device)
-            self._beginning = None if first else copy.deepcopy(self.state.state_dict())
+            self._beginning = None if first else pack(self.state.state_dict())
+            self._loader, self._loss_fn, self._steps = prepare(config, dataset, self.state)
         self._remembered: OrderedDict[int, dict[str, Any]] = OrderedDict()
-        self._begin()
-
-    def _begin(self) -> None:
-        """Makes what the steps are taken with, after a state was loaded."""
-        self._loader, self._loss_fn, self._steps = prepare(self._config, self._dataset, self.state)
         self.state.model.train()
         self._iterate()
 
@@ -136,8 +132,9 @@ class Replay:
         self._load(self._remembered[at] if at >= 0 else self._beginning)  # type: ignore[arg-type]
 
     def _load(self, saved: dict[str, Any]) -> None:
-        put(copy.deepcopy(saved), self.state)
-        self._begin()
+        put(unpack(saved), self.state)
+        self.state.model.train()
+        self._iterate()
 
     def _train_to(self, step: int, every: int = sys.maxsize) -> float | None:
         """Trains on all batches until that step, as they were trained on; returns the last loss, where there was one.
@@ -190,6 +187,6 @@ class Replay:
 
     def _remember(self) -> None:
         """Keeps the state in memory, in place of the one that was kept or loaded first."""
-        self._remembered[self.state.step] = copy.deepcopy(self.state.state_dict())
+        self._remembered[self.state.step] = pack(self.state.state_dict())
         if len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
