@@ -75,7 +75,7 @@ class Snapshots:
 
     def begin(self, state: Stepping) -> None:
         """Takes a snapshot before the training, and again: the first one of a process takes several times as long."""
-        if self._most_bytes:
+        if self._most_bytes or (self._first and state.step == self._first):
             self.keep(state)
             self._seconds.clear()
             self.keep(state)

@@ -42,10 +42,10 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     the run's name.
     """
     model, device, held_out = state.model, state.device, dataset.held_out
-    train_loader, loss_fn, steps = prepare(config, dataset, state)
+    prepared = prepare(config, dataset, state)
+    train_loader, loss_fn, steps = prepared
     test_loader = tests_of(held_out, config, state)
 
-    how = "plain loop" if steps is None else steps.name
     yield RunStarted(
         run=run,
         config=config.as_dict(),
@@ -60,8 +60,8 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
         shape=dataset.shape,
         columns=dataset.columns,
         model=model.describe() if isinstance(model, MultiLayerPerceptron) else Path(config.model).name,
-        steps=how,
-        surroundings=surroundings(state, dataset, how),
+        steps=prepared.how,
+        surroundings=surroundings(state, dataset, prepared.how),
     )
     rows = on_show(held_out)
     inputs = held_out.inputs[rows]
@@ -130,9 +130,14 @@ class Prepared(NamedTuple):
     loss_fn: nn.Module
     steps: Steps | None
 
+    @property
+    def how(self) -> str:
+        """How the steps are taken, in a few words."""
+        return "plain loop" if self.steps is None else self.steps.name
+
 
 def prepare(config: TrainingConfig, dataset: Dataset, state: TrainingState) -> Prepared:
-    """What `state` is trained with; it also sets the number of threads. Of a state that is loaded anew, ask again."""
+    """What `state` is trained with; it also sets the number of threads. Other numbers may be loaded into the state."""
     torch.set_num_threads(choose_threads(config, size(state.model) if config.model else math.prod(dataset.shape)))
     examples = near(dataset.train, state.device)
     loader = Batches(examples, config.batch_size, state.shuffle, state.normalise, state.input_shape, state.device)

@@ -4,7 +4,7 @@ import math
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -18,15 +18,15 @@ from .data.batches import Dataset
 from .device import choose_device
 from .fit import prepare, run_test, tests_of
 from .loops import take_steps
-from .nested import pack, unpack
+from .nested import pack, size, unpack
 from .questions import copied, step_details
 from .state import TrainingState
 
 Change = LearningRateChanged | BatchSkipped
 """What a hand did to a run."""
 
-REMEMBERED = 32
-"""The most states that are kept in memory."""
+REMEMBERED, REMEMBERED_BYTES = 32, 1 << 26
+"""The most states that are kept in memory, and what they may take there."""
 
 PARTS = 8
 """States that are kept in memory on the way from a snapshot to a moment, since a step back comes often."""
@@ -63,9 +63,15 @@ class Replay:
         with random_numbers.kept(choose_device(config.device)[0]):
             self.state = TrainingState(config, dataset)
             self._random = random_numbers.states(self.state.device)
-            self._beginning = None if first else pack(self.state.state_dict())
-            self._loader, self._loss_fn, self._steps = prepare(config, dataset, self.state)
+            saved = self.state.state_dict()
+            self._beginning = None if first else pack(saved)
+            prepared = prepare(config, dataset, self.state)
+        self._loader, self._loss_fn, self._steps = prepared
+        self.how = prepared.how
+        """How the steps are taken, in a few words."""
         self._remembered: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._most = min(REMEMBERED, REMEMBERED_BYTES // size(saved))
+        self._whole = not first  # whether the state is one of the run's, and not half loaded or half trained
         self.state.model.train()
         self._iterate()
 
@@ -116,25 +122,30 @@ class Replay:
 
     def _load_before(self, step: int) -> None:
         """Loads the last known state at that step or before, unless the state at hand is as near."""
-        at, here = max((each for each in self._remembered if each <= step), default=-1), self.state.step
-        for found, saved in self._snapshots.before(step, above=max(at, here) if here <= step else at):
-            try:
-                self._load(saved)
-            except Exception:  # a damaged file may make it raise anything; the one before is as good
-                here = -1
-                continue
-            if self.state.step == found:
+        at = max((each for each in self._remembered if each <= step), default=-1)
+        here = self.state.step if self._whole and self.state.step <= step else -1
+        for found, saved in self._snapshots.before(step, above=max(at, here)):
+            with suppress(Exception):  # a damaged file may make it raise anything; the one before is as good
+                self._load(saved, found)
                 return
-        if at <= here <= step:
+        if self._whole and here >= max(at, 0):
             return
-        if at < 0 and self._beginning is None:
+        if at >= 0:
+            self._load(self._remembered[at], at)
+        elif self._beginning is not None:
+            self._load(self._beginning, 0)
+        else:
             raise UserError("The snapshots of this run are gone: nothing before its last batch can be had again.")
-        self._load(self._remembered[at] if at >= 0 else self._beginning)  # type: ignore[arg-type]
 
-    def _load(self, saved: dict[str, Any]) -> None:
+    def _load(self, saved: dict[str, Any], step: int) -> None:
+        """Puts the state where it was at that step. Raises an Exception of many a kind where `saved` is not of then."""
+        self._whole = False
         put(unpack(saved), self.state)
+        if self.state.step != step:
+            raise ValueError(f"it is of step {self.state.step}")
         self.state.model.train()
         self._iterate()
+        self._whole = True
 
     def _train_to(self, step: int, every: int = sys.maxsize) -> float | None:
         """Trains on all batches until that step, as they were trained on; returns the last loss, where there was one.
@@ -142,6 +153,7 @@ class Replay:
         It remembers the state each time it has gone through `every` batches.
         """
         state, loss = self.state, None
+        self._whole = False
         while state.step < step:
             if state.totals.batches == state.batches:
                 self._end_epoch()
@@ -157,8 +169,9 @@ class Replay:
             else:
                 stepped = self._steps(self._batches, count)
             loss = state.totals.add(stepped)[-1]
-            if count == every:
+            if count == every and self._most:
                 self._remember()
+        self._whole = True
         return loss
 
     def _end_epoch(self) -> None:
@@ -186,7 +199,7 @@ class Replay:
         return False
 
     def _remember(self) -> None:
-        """Keeps the state in memory, in place of the one that was kept or loaded first."""
+        """Keeps the state in memory, in place of the one that was kept first."""
         self._remembered[self.state.step] = pack(self.state.state_dict())
-        if len(self._remembered) > REMEMBERED:
+        if len(self._remembered) > self._most:
             self._remembered.popitem(last=False)
