@@ -114,11 +114,12 @@ class TimeMachine:
             replay.go(step)
         self.state = self._live if step == self.last else replay.state
         held_out = self._dataset.held_out
-        yield predict(self.state.model, self.state.as_taken(held_out.inputs[on_show(held_out)]))
-        if "weights" in wanted:
-            yield weights(self.state, self._dataset)
-        if "mistakes" in wanted:
-            yield from mistakes(self._config, self._dataset, self.state, self._shown)
+        with replay.own_random_numbers():  # a model may draw some in its test too
+            yield predict(self.state.model, self.state.as_taken(held_out.inputs[on_show(held_out)]))
+            if "weights" in wanted:
+                yield weights(self.state, self._dataset)
+            if "mistakes" in wanted:
+                yield from mistakes(self._config, self._dataset, self.state, self._shown)
 
     @property
     def replay(self) -> "Replay":

@@ -82,7 +82,8 @@ class Replay:
         self._batches: Iterator[tuple[Tensor, Tensor]] = iter(self._loader)
 
     @contextmanager
-    def _own_random_numbers(self) -> Iterator[None]:
+    def own_random_numbers(self) -> Iterator[None]:
+        """The random generators where they were at this moment of the run; then where they are for everybody else."""
         with random_numbers.kept(self.state.device):
             random_numbers.restore(self._random, self.state.device)
             yield
@@ -90,14 +91,14 @@ class Replay:
 
     def go(self, step: int) -> None:
         """Puts the state where it was after so many batches of the run, from 0."""
-        with self._own_random_numbers():
+        with self.own_random_numbers():
             self._load_before(step)
             self._train_to(step, every=max(1, math.ceil((step - self.state.step) / PARTS)))
 
     def take_step(self) -> tuple[BatchFinished, StepTaken] | None:
         """Trains on the next batch, which must be there, and says what came of it; None where it was skipped."""
         state = self.state
-        with self._own_random_numbers():
+        with self.own_random_numbers():
             before = copied(state.model)
             loss = self._train_to(state.step + 1)
             under_way, totals = self._loader.under_way, state.totals
