@@ -92,7 +92,7 @@ class EpochFinished:
 
     Where examples were split off for validation, `test_loss` and `test_accuracy` are theirs, and `split` says so.
     `weights_sha256` is the digest of the model's state dict then. It is empty where the last one took more than 1 % of
-    the training since; the last epoch always has one.
+    the training since (and more than 10 ms); the last epoch always has one.
     """
 
     epoch: int

@@ -48,11 +48,6 @@ class Record(NamedTuple):
     now: Callable[["TrainingState"], str]
     """What must be the same of a state."""
 
-    @property
-    def sure(self) -> int:
-        """Until where the weights are the same if the record is: a loss tells of the weights before its batch."""
-        return self.step - (self.kind == "losses")
-
 
 @dataclass
 class Found:
@@ -67,6 +62,8 @@ class Found:
     """Until where all is the same."""
     last: int
     """How far it was trained again."""
+    losses: int = 0
+    """The last batch whose loss is the same: a few bits of the weights need not show there at once."""
     same: Counter[str] = field(default_factory=Counter)
     """How many records of each kind are the same."""
     other: list[Record] = field(default_factory=list)
@@ -245,7 +242,10 @@ def compare(records: Sequence[Record], replay: "Replay", found: Found) -> None:
         if same:
             in_a_row = 0
             found.same[record.kind] += 1
-            found.sure = max(found.sure, record.sure)
+            if record.kind == "losses":
+                found.losses = record.step
+            else:
+                found.sure = record.step
         else:
             in_a_row += 1
             found.other.append(record)
@@ -292,6 +292,8 @@ def sentences(found: Found) -> Iterator[str]:
         begin, end = place(found.sure + 1, found.batches), place(by.step, found.batches)
         which = begin if begin == end else f"one from {begin}, to {end}"
         yield f"The first batch that differs is {which}: before it all is the same, and {by.what} is not."
+        if found.losses > found.sure:
+            yield f"The losses are the same until {place(found.losses, found.batches)}, where few bits may not show yet."
     yield f"Compared and the same: {', '.join(f'{kind} {count:,}' for kind, count in found.same.items()) or 'nothing'}."
     for what in found.changed:
         yield f"{what} was changed or damaged: it is not what the run had then, and later records are."

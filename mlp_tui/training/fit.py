@@ -28,8 +28,8 @@ EXAMPLES = range(1000, 1020)
 EVENT_SECONDS = 0.03
 """Training time from one event to the next, where batches are shorter: what a key may have to wait for."""
 
-HASH_SHARE = 0.01
-"""The most of the training's time that hashes of the weights may take."""
+HASH_SHARE, HASH_SECONDS = 0.01, 0.01
+"""The most of the training's time that hashes of the weights may take, unless they are done in so many seconds."""
 
 WEIGHTS_SECONDS = 60.0
 """Time from one event with all the weights to the next; there is always one at the end of a run."""
@@ -102,7 +102,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
                     state.tested = run_test(tests_of(dataset.test, config, state), state)
         trained += totals.seconds
         weights_sha256 = ""
-        if state.epoch == config.epochs or hashing <= HASH_SHARE * trained:
+        if state.epoch == config.epochs or hashing <= max(HASH_SHARE * trained, HASH_SECONDS):
             started = time.perf_counter()
             weights_sha256 = digest(model.state_dict())
             trained, hashing = 0.0, time.perf_counter() - started
