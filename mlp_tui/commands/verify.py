@@ -293,7 +293,8 @@ def sentences(found: Found) -> Iterator[str]:
         which = begin if begin == end else f"one from {begin}, to {end}"
         yield f"The first batch that differs is {which}: before it all is the same, and {by.what} is not."
         if found.losses > found.sure:
-            yield f"The losses are the same until {place(found.losses, found.batches)}, where few bits may not show yet."
+            until = place(found.losses, found.batches)
+            yield f"The losses are the same until {until}, where few bits may not show yet."
     yield f"Compared and the same: {', '.join(f'{kind} {count:,}' for kind, count in found.same.items()) or 'nothing'}."
     for what in found.changed:
         yield f"{what} was changed or damaged: it is not what the run had then, and later records are."
