@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from statistics import mean
 from typing import Any, Protocol
 
 SHARE = 0.01
@@ -46,7 +45,9 @@ class Snapshots:
         self._save, self._load = save, load
         self._most_bytes = megabytes * 1e6
         self._first = first
-        self._seconds: list[float] = []  # that each snapshot took
+        self.seconds = 0.0
+        """What the snapshots took of the training's time."""
+        self._taken = 0  # in that time
         self._due = 0.0  # when the next one may be taken, in seconds of training
         self._every = 1  # the least number of batches from one to the next
         self._sizes: dict[int, int] = {}
@@ -77,9 +78,9 @@ class Snapshots:
         """Takes a snapshot before the training, and again: the first one of a process takes several times as long."""
         if self._most_bytes or (self._first and state.step == self._first):
             self.keep(state)
-            self._seconds.clear()
+            started = time.perf_counter()
             self.keep(state)
-            self._due = self._seconds[0] / SHARE
+            self._due = (time.perf_counter() - started) / SHARE
 
     def keep_if_due(self, state: Stepping, trained_seconds: float) -> None:
         """Takes a snapshot, where the time that was trained so far allows it.
@@ -88,12 +89,14 @@ class Snapshots:
         """
         due = self._most_bytes and trained_seconds >= self._due
         if due and state.step >= max(self._sizes, default=0) + self._every:
+            started = time.perf_counter()
             self.keep(state)
-            self._due = trained_seconds + mean(self._seconds) / SHARE
+            self.seconds += time.perf_counter() - started
+            self._taken += 1
+            self._due = trained_seconds + self.seconds / self._taken / SHARE
 
     def keep(self, state: Stepping) -> None:
         """Takes a snapshot."""
-        started = time.perf_counter()
         path = self._path(state.step)
         try:
             self._folder.mkdir(exist_ok=True)
@@ -103,7 +106,6 @@ class Snapshots:
             self.thin()
         while (len(self._sizes) > MOST or sum(self._sizes.values()) > self._most_bytes) and self.thin():
             pass
-        self._seconds.append(time.perf_counter() - started)
 
     def thin(self) -> bool:
         """Deletes every second snapshot; whether there was any to delete."""

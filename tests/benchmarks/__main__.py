@@ -1,12 +1,14 @@
 """Prints what training and the dashboard cost and yield, against what they are measured by.
 
 `python -m tests.benchmarks` measures all; words after it choose among training, networks, dashboard, start, memory,
-accuracy, digits and cuda.
+history, accuracy, digits and cuda.
 """
 
 import functools
+import random
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +42,7 @@ DATA_DIR = default_data_dir()
 RAW = DATA_DIR / "MNIST" / "raw"
 SEEDS = range(5)
 KEYS = 100
+MOMENTS = 200
 LAYERS = ((100,), (100, 100), (100, 100, 100))
 
 table = Table("what", "median", "spread", "against", "median", "ratio", box=box.MARKDOWN)
@@ -215,6 +218,24 @@ def measure_memory() -> None:
     row("a drawing of the whole dashboard then", [last_cost * 1000], "ms", "after 5,000", [first_cost * 1000])
 
 
+def measure_history() -> None:
+    """What the snapshots of a run cost while it trains, what they take, and how soon a moment is had again."""
+    for epochs in (5, 50, 500):
+        with tempfile.TemporaryDirectory() as folder:
+            session = Session(TrainingConfig(dataset="mnist", epochs=epochs, runs_dir=Path(folder)))
+            events = [e for e in session.events(threading.Event()) if isinstance(e, EpochFinished)]
+            past = session.past
+            assert past
+            snapshots, chance, waits = past._snapshots, random.Random(0), []
+            for step in (chance.randrange(1, past.last + 1) for _ in range(MOMENTS)):
+                waits.append(seconds(functools.partial(past.go, step)))
+            share = snapshots.seconds / sum(event.train_seconds for event in events)
+            megabytes = sum(path.stat().st_size for path in Path(folder).glob("*/history/*")) / 1e6
+        row(f"{epochs} epochs: {len(snapshots.steps)} snapshots, share of the training", [share], "%")
+        row("their size", [megabytes], "MB")
+        row(f"to any of {MOMENTS} of its moments, chosen at random", waits, "s")
+
+
 def measure_accuracy() -> None:
     """The test accuracy of a run with a schedule, and the training seconds until a test first reads 98 %."""
     for schedule in ("constant", "one-cycle"):
@@ -304,6 +325,7 @@ MEASURES = {
     "dashboard": measure_dashboard,
     "start": measure_start,
     "memory": measure_memory,
+    "history": measure_history,
     "accuracy": measure_accuracy,
     "digits": measure_digits,
     "cuda": measure_cuda,

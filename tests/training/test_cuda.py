@@ -1,6 +1,7 @@
 """Training on a CUDA GPU: `python -m pytest tests/training/test_cuda.py` checks it and prints a table of figures."""
 
 import math
+import random
 import statistics
 import threading
 import time
@@ -22,11 +23,13 @@ from mlp_tui.training.fit import fit
 from mlp_tui.training.loops import take_steps, train
 from mlp_tui.training.memory import available_memory
 from mlp_tui.training.model import MultiLayerPerceptron
+from mlp_tui.training.nested import digest
 from mlp_tui.training.optimizer import Adam
 from mlp_tui.training.state import TrainingState
 from mlp_tui.training.steps.graph import GROUP, GraphedSteps
 from mlp_tui.training.steps.plan import plan
 
+from ..conftest import write_mnist
 from .steps.parity import losses_of, plain
 from .test_loops import digits
 
@@ -148,6 +151,27 @@ def test_a_session_on_the_gpu_is_saved_and_resumed_to_the_bit(small_mnist: Path)
     assert straight.folder and resumed.folder
     ours, theirs = (torch.load(each.folder.model) for each in (straight, resumed) if each.folder)
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_any_moment_of_a_run_is_had_again_to_the_bit(tmp_path: Path, record_property: Figure) -> None:
+    data = write_mnist(tmp_path / "digits", train=100 * 64)
+    session = Session(TrainingConfig(epochs=4, device="cuda", data_dir=data))
+    recorded: dict[int, str] = {}
+    for event in session.events(threading.Event()):
+        if isinstance(event, BatchFinished) and session._state:
+            state = session._state.state_dict()
+            recorded[session._state.step] = digest({name: state[name] for name in ("model", "optimizer")})
+    past, waits = session.past, []
+    assert past and len(recorded) > 10
+    past.go(200)  # which records the steps
+    for step in random.Random(0).sample(sorted(recorded), 10):
+        started = time.perf_counter()
+        assert not past.go(step).error
+        waits.append(time.perf_counter() - started)
+        state = past.replay.state.state_dict()
+        assert digest({name: state[name] for name in ("model", "optimizer")}) == recorded[step], step
+    assert isinstance(past.replay._steps, GraphedSteps) and past.replay._steps._replay is not None
+    record_property("to a moment of a run, median and longest", f"{statistics.median(waits):.3f} s, {max(waits):.3f} s")
 
 
 def test_steps_in_detail_change_nothing_and_show_the_gradients_of_their_own_batch(mnist: Dataset) -> None:

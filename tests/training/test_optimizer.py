@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 
+import pytest
 import torch
 from torch import nn, optim
 
@@ -118,3 +119,21 @@ print(model.weight.tolist(), other.steps)
         for word in ("unwrapped", "wrapped")
     )
     assert unwrapped == wrapped and unwrapped.endswith(" 3\n")
+
+
+def test_it_is_loaded_into_the_tensors_that_are_there() -> None:
+    """Steps that were recorded for a GPU know no others."""
+    model, _ = models()
+    optimizer = Adam(model.parameters(), lr=1e-2)
+    steps(optimizer, model, 3)
+    saved = copy.deepcopy(optimizer.state_dict())
+    steps(optimizer, model, 4)
+    before = [value for state in optimizer.state.values() for value in state.values()]
+    optimizer.load_state_dict(saved)
+    after = [value for state in optimizer.state.values() for value in state.values()]
+    assert all(old is new for old, new in zip(before, after, strict=True))
+    assert [int(state["step"]) for state in optimizer.state.values()] == [3, 3] and optimizer.steps == 3
+    wrong = copy.deepcopy(saved)
+    wrong["state"][0]["exp_avg"] = torch.ones(5)  # which would fit a copy
+    with pytest.raises(ValueError, match=r"exp_avg is of \(5,\), not of \(3, 5\)"):
+        optimizer.load_state_dict(wrong)

@@ -1,5 +1,6 @@
 """Recorded groups of steps, with a stand-in for CUDA's recording; `test_cuda.py` has the real one."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 
@@ -11,6 +12,7 @@ from mlp_tui.config import PRINT_EVERY
 from mlp_tui.training.data.batches import Batches
 from mlp_tui.training.loops import Steps, train
 from mlp_tui.training.model import MultiLayerPerceptron
+from mlp_tui.training.nested import digest
 from mlp_tui.training.optimizer import Adam
 from mlp_tui.training.schedule import Schedule
 from mlp_tui.training.steps.graph import GROUP, GraphedSteps
@@ -153,3 +155,19 @@ def test_batches_that_fill_no_group_need_no_memory_for_one() -> None:
     batches = iter(Batches(digits(100), 2**31 - 1, torch.Generator().manual_seed(0)))
     assert recorder.steps(batches, 1).images == 100
     assert recorder.recorded == 0
+
+
+def test_what_was_recorded_takes_the_same_steps_again_after_earlier_numbers_are_loaded() -> None:
+    recorder = Recorder()
+    loader = Batches(digits(64 * 50), 64, torch.Generator().manual_seed(0))
+    model, optimizer, ends = recorder.model, recorder.optimizer, []
+    saved = [copy.deepcopy(each.state_dict()) for each in (model, optimizer)]
+    for _ in range(2):
+        model.load_state_dict(saved[0])
+        optimizer.load_state_dict(saved[1])
+        assert loader.generator
+        loader.generator.manual_seed(0)
+        recorder.steps(iter(loader), 1 + 3 * GROUP)
+        ends.append(digest({"model": model.state_dict(), "optimizer": optimizer.state_dict()}))
+    assert ends[0] == ends[1]
+    assert (recorder.recorded, recorder.launches) == (1, 6)
