@@ -59,7 +59,7 @@ def fine_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings(small_mnist: Path, **others: Any) -> TrainingConfig:
     """A run of 6 epochs of 10 batches (8 with validation)."""
-    return TrainingConfig(epochs=6, data_dir=small_mnist, device="cpu", test_batch_size=300, **others)
+    return TrainingConfig(epochs=6, data_dir=small_mnist, device="cpu", test_batch_size=300, threads=1, **others)
 
 
 def bits(state: TrainingState, drawn: dict[str, Any]) -> tuple[object, ...]:
@@ -331,7 +331,7 @@ def test_killed_anywhere_a_history_is_whole_or_shorter(monkeypatch: pytest.Monke
 
 def test_a_whole_run_killed_at_random_and_resumed_can_be_walked_through(small_mnist: Path) -> None:
     chance, recorded = random.Random(3), Recorded()
-    config = settings(small_mnist, checkpoint_seconds=0.01, threads=1)
+    config = settings(small_mnist, checkpoint_seconds=0.01)
     train(Session(config), recorded, chance)
     straight = RunFolder.find(Path("runs"), "latest")
     session = Session(config)
