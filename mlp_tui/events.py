@@ -16,6 +16,9 @@ SIDE = 28
 
 Reason: TypeAlias = Literal["completed", "stopped", "diverged", "failed"]
 
+Detail: TypeAlias = Literal["groups", "batches", "steps"]
+"""What is told of a training: an event for a group of batches, for each batch, or for each with its StepTaken too."""
+
 
 @dataclass(frozen=True)
 class Preparing:

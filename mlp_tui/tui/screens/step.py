@@ -57,6 +57,8 @@ class StepScreen(ModalScreen[None]):
         Binding("n", "app.drive('step')", "Next step"),
         Binding("N", "app.drive('epoch')", "To the epoch's end"),
         Binding("s,space", "app.drive('unpause')", "Continue"),
+        Binding("comma", "app.drive('walk', -1)", "A batch back"),
+        Binding("full_stop", "app.drive('walk', 1)", "A batch forward"),
         Binding("up", "scroll(-1)", "Parameters", show=False),
         Binding("down", "scroll(1)", "Parameters", show=False),
         Binding("pageup", "scroll(-8)", "Parameters", show=False),
@@ -64,9 +66,9 @@ class StepScreen(ModalScreen[None]):
         Binding("escape,enter,q", "dismiss", "Close"),
     ]
 
-    def __init__(self, glyphs: Glyphs, colour: bool) -> None:
+    def __init__(self, glyphs: Glyphs, colour: bool, state: RunState | None = None) -> None:
         super().__init__()
-        self.view = StepView(glyphs, colour)
+        self.view = StepView(glyphs, colour, state)
 
     def compose(self) -> ComposeResult:
         yield self.view
@@ -81,9 +83,9 @@ class StepView(Lines):
 
     DEFAULT_CSS = "StepView { padding: 0 1; background: $surface; }"
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True) -> None:
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, state: RunState | None = None) -> None:
         super().__init__(glyphs, colour)
-        self._state = RunState()
+        self._state = state or RunState()
         self._first = 0  # the first parameter on show
 
     def show(self, state: RunState) -> None:

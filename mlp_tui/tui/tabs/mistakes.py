@@ -23,6 +23,7 @@ class MistakesTab(Tab):
 
     DEFAULT_CSS = "MistakesTab { layout: horizontal; }"
     seconds = 2.0
+    wanted = frozenset({"step", "mistakes"})
     BINDINGS = [
         Binding("left", "move(0, -1)", "Pick", key_display="arrows", tooltip="pick a cell of the confusion matrix"),
         Binding("right", "move(0, 1)", show=False),

@@ -27,6 +27,7 @@ class WeightsTab(Tab):
 
     DEFAULT_CSS = "WeightsTab { layout: horizontal; }"
     seconds = 2.0
+    wanted = frozenset({"step", "weights"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Unit", key_display="arrows", tooltip="choose another hidden unit, or click on it"),
         Binding("right", "move(1)", show=False),
@@ -34,8 +35,6 @@ class WeightsTab(Tab):
         Binding("down", "move_row(1)", show=False),
         Binding("pageup", "move_page(-1)", show=False, key_display="PgUp/PgDn", tooltip="the units before, or after"),
         Binding("pagedown", "move_page(1)", show=False),
-        Binding("home", "first", show=False, key_display="home/end", tooltip="the first hidden unit, the last"),
-        Binding("end", "last", show=False),
     ]
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
@@ -111,13 +110,6 @@ class WeightsTab(Tab):
 
     def action_move_page(self, pages: int) -> None:
         self.action_move(pages * self.page.arrangement.room)
-
-    def action_first(self) -> None:
-        self.action_move(-self.chosen)
-
-    def action_last(self) -> None:
-        if self._weights is not None:
-            self.action_move(len(self._weights.incoming))
 
     def on_mouse_scroll_up(self) -> None:
         self.action_move_page(-1)

@@ -102,8 +102,8 @@ class LossChart(Lines):
 
     def _choose(self) -> Curves:
         state = self._state
-        batches = state.batch.batches if state.batch else 1
-        trained = state.trained
+        batches = state.batches
+        trained = state.history.batches / batches  # also where a past moment is on show
         start, end = 0.0, float(state.epochs)
         if self.recent:
             train = [(number / batches, loss) for number, loss in state.recent]
@@ -130,14 +130,20 @@ class LossChart(Lines):
             end=end,
             resume_points=[resume_point for resume_point in state.resume_points if start < resume_point < end],
             changes=[change for change in changes if start < change < end],
-            cursor=train[nearest(train, self.cursor)][0] if self.cursor is not None and train else None,
+            cursor=state.moment.step / batches
+            if state.moment
+            else train[nearest(train, self.cursor)][0]
+            if self.cursor is not None and train
+            else None,
         )
 
     def _title(self) -> str:
         glyphs, curves = self._glyphs, self._curves
-        if curves.cursor is not None and self._state.batch:
+        if self._state.moment and (then := self._state.batch):
+            return f"Epoch {then.epoch}, batch {then.batch}: loss {then.loss:.4f}"
+        if curves.cursor is not None and curves.train:
             at, loss = curves.train[nearest(curves.train, curves.cursor)]
-            batches = self._state.batch.batches
+            batches = self._state.batches
             number = max(1, round(at * batches))
             epoch, batch = divmod(number - 1, batches)
             return f"Epoch {epoch + 1}, batch {batch + 1}: loss {loss:.4f}"
