@@ -15,7 +15,6 @@ from ..runs.source import EventSource
 from .control import RunControl
 from .keys import KEYS, TABS
 from .leaving import Leaving
-from .phases import WALKING
 from .pictures.glyphs import ASCII, UNICODE
 from .screens.keys import KeysScreen
 from .screens.quit import QuitScreen
@@ -87,7 +86,7 @@ class TrainingApp(App[None]):
         self.begin_capture_print(self)
         self.leaving.take_signals()
         self.tab.focus()
-        self.control.want(self.tab.wanted)
+        self.control.walk.want(self.tab.wanted)
         self.draw()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.control.begin)
@@ -113,13 +112,17 @@ class TrainingApp(App[None]):
         control = self.control
         opened = isinstance(self.screen, StepScreen)
         if what == "step" and opened and control.looking_back:
-            what, parameters = "walk", (1,)
+            self.action_walk("batches", 1)
+            return
         getattr(control, what)(*parameters)
         if what == "step" and not opened:
             if "details" not in control.source.lacks:
                 self.push_screen(StepScreen(self.glyphs, self.shades, control.shown if control.looking_back else None))
-        elif opened and what not in ("step", *WALKING):
+        elif what != "step" and opened:
             self.pop_screen()
+
+    def action_walk(self, how: str, count: int) -> None:
+        getattr(self.control.walk, how)(count)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -141,7 +144,7 @@ class TrainingApp(App[None]):
         self.switcher.current = tab
         self.tab_bar.show(tab)
         self.tab.focus()
-        self.control.want(self.tab.wanted)
+        self.control.walk.want(self.tab.wanted)
         self.draw()
 
     def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
@@ -149,7 +152,7 @@ class TrainingApp(App[None]):
 
     def on_progress_line_sought(self, message: ProgressLine.Sought) -> None:
         if self.control.allows("walk"):
-            self.control.go(message.step)
+            self.control.walk.go(message.step)
 
     def on_digit_grid_picked(self, message: DigitGrid.Picked) -> None:
         self.action_open_tab("digits")

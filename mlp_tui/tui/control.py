@@ -1,38 +1,18 @@
 """RunControl: what the keys do to the run, and the phase that it is in; nothing of it is drawn here."""
 
 import gc
-import math
-import time
 from collections.abc import Callable
 from functools import partial
 
 from textual.message import Message
 
 from ..config import TrainingConfig
-from ..events import (
-    BatchFinished,
-    Drawing,
-    EpochFinished,
-    Event,
-    Moment,
-    Predictions,
-    RunFinished,
-    StepTaken,
-    Weights,
-)
+from ..events import BatchFinished, Drawing, EpochFinished, Event, Moment, Predictions, RunFinished, Weights
 from ..runs.source import PACES, EventSource
-from .phases import DRIVING, PHASES, WALKING, Phase
+from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
-from .worker import FOLLOWED, Emitted, TrainingWorker
-
-MOMENTS = 10
-"""The most moments a second that are shown one after the other, where a larger stride keeps the pace."""
-
-WHOLE_RUN = 10.0
-"""Seconds in which a run is played from end to end at full speed."""
-
-Later = Callable[[float, Callable[[], None]], object]
-"""Calls something after so many seconds."""
+from .walk import Later, Walk
+from .worker import Emitted, TrainingWorker
 
 
 class RunControl:
@@ -51,15 +31,9 @@ class RunControl:
         self.state = RunState(own_loop="restart" in source.lacks)
         self.state.pace = pace
         self.phase: Phase = "starting" if source.resumes else "loading"
-        self.wanted: frozenset[str] = frozenset()
-        """What of a past moment is shown beside what each Moment has, as TimeMachine calls it."""
         self._changed = changed
-        self._later = later
         self._weights_asked: tuple[int, int] | None = None  # at which epoch and batch
-        self._present: Phase = "paused"  # the phase that the run is in while a past moment is on show
-        self._then: RunState | None = None  # the moment on show
-        self._target: int | None = None  # the step that was asked for last
-        self._due = 0.0  # when the next moment is, while they are played
+        self.walk = Walk(self, later)
 
     @property
     def looking_back(self) -> bool:
@@ -69,30 +43,27 @@ class RunControl:
     @property
     def under_way(self) -> bool:
         """Whether there is a run that trains, or is paused."""
-        return (self._present if self.looking_back else self.phase) in ("training", "paused")
+        return (self.walk.present if self.looking_back else self.phase) in ("training", "paused")
 
     @property
     def shown(self) -> RunState:
         """What is to be on the screen: the moment that was walked to, or the run as it is."""
-        return self._then or self.state
+        return self.walk.then or self.state
 
     def enter(self, phase: Phase) -> None:
         """Goes into a phase."""
-        was_back, self.phase = self.looking_back, phase
-        if was_back and not self.looking_back:
-            self._then = self._target = None
-            if self.source.past:
-                self.worker.ask(self.source.past.leave, "walk")
+        self.phase = phase
+        if not self.looking_back:
+            self.walk.leave()
         self._changed()
 
     def allows(self, action: str) -> bool:
         """Whether a key can do that now. What does not drive the run, it always can."""
         if action not in DRIVING:
             return True
+        needs = {"resume": self.source.unfinished, "walk": self.source.past}
         possible = self.source.trains and action in PHASES[self.phase].keys and action not in self.source.lacks
-        if action in WALKING and self.source.past is None:
-            return False
-        return possible and (action != "resume" or self.source.unfinished is not None)
+        return possible and (action not in needs or needs[action] is not None)
 
     # What the keys do
 
@@ -142,6 +113,14 @@ class RunControl:
         self.worker.set_pace(self.state.pace)
         self._changed()
 
+    def play(self) -> None:
+        """Plays the run from the moment on show."""
+        self.walk.play()
+
+    def halt(self) -> None:
+        """Stays at the moment on show."""
+        self.enter("replay")
+
     def stop(self) -> None:
         """Ends the run, which saves it."""
         self.worker.stop()
@@ -184,79 +163,6 @@ class RunControl:
             self._weights_asked = at
             self.worker.ask(self.source.weights, "weights")
 
-    # Walking through the run
-
-    def walk(self, batches: int) -> None:
-        """Goes so many batches forward, or back, from the moment that was asked for last."""
-        if past := self.source.past:
-            self.go((past.last if self._target is None else self._target) + batches)
-
-    def walk_epochs(self, epochs: int) -> None:
-        """Goes so many epochs forward, or back."""
-        self.walk(epochs * self.state.batches)
-
-    def walk_to_end(self, direction: int) -> None:
-        """Goes to the beginning of the run (-1), or to where it is (1)."""
-        if past := self.source.past:
-            self.go(past.last if direction > 0 else past.first)
-
-    def go(self, step: int, phase: Phase = "replay") -> None:
-        """Goes to the moment after that many batches of the run; only the newest of several such wishes counts."""
-        past = self.source.past
-        if past is None:
-            return
-        step = max(past.first, min(step, past.last))
-        if not self.looking_back:
-            if step == past.last:
-                return
-            self._present = self.phase
-        self._target = step
-        self.worker.ask(partial(past.go, step, self.wanted), "walk")
-        if self.phase != phase:
-            self.enter(phase)
-
-    def want(self, wanted: frozenset[str]) -> None:
-        """Says what of a past moment is shown now; what is lacking is asked for."""
-        before, self.wanted = self.wanted, wanted
-        if wanted - before and self.looking_back and self._target is not None:
-            self.go(self._target, self.phase)
-
-    def play(self) -> None:
-        """Shows one moment after the other from here on, at the pace that is set."""
-        if self._target is not None:
-            self.enter("playing")
-            self._play_on(self._target)
-
-    def halt(self) -> None:
-        """Stays at the moment on show."""
-        self.enter("replay")
-
-    def _play_on(self, step: int) -> None:
-        if self.phase == "playing" and step == self._target and self.source.past:
-            pace = self.state.pace
-            whole = self.source.past.last - self.source.past.first
-            stride = max(1, math.ceil((pace or whole / WHOLE_RUN) / MOMENTS)) if not 0 < pace <= FOLLOWED else 1
-            self._due = time.monotonic() + (stride / pace if pace else 1 / MOMENTS)
-            self.go(step + stride, "playing")
-
-    def _show(self, moment: Moment) -> None:
-        """Shows a moment; at the run's end, the run as it is."""
-        if not self.looking_back:
-            return  # it was left meanwhile
-        self.state.lost = self.shown.lost = moment.error
-        if moment.error:
-            self._target = self._then.moment.step if self._then and self._then.moment else moment.last
-            self.enter("replay" if self._then else self._present)
-        elif moment.step == moment.last == self._target:
-            for event in moment.events:
-                if isinstance(event, (Predictions, Weights, StepTaken)):
-                    self.state.replace(event)
-            self.enter(self._present)
-        else:
-            self._then = self.state.at(moment)
-            if self.phase == "playing":
-                self._later(max(0.001, self._due - time.monotonic()), partial(self._play_on, moment.step))
-
     # What the run emits
 
     def take(self, message: Emitted) -> set[type[Event]]:
@@ -269,7 +175,7 @@ class RunControl:
         kinds = {type(event) for event in message.events}
         for event in message.events:
             if isinstance(event, Moment):
-                self._show(event)
+                self.walk.show(event)
             elif isinstance(event, (Drawing, Weights)):  # answers about what is on show
                 self.shown.replace(event)
             else:

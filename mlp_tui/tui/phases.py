@@ -32,9 +32,6 @@ class PhaseRow:
         return f"{self.marks[glyphs is ASCII]} {self.word}"
 
 
-WALKING = ("walk", "walk_epochs", "walk_to_end")
-"""What takes the screen to a past moment of the run."""
-
 PHASES: dict[Phase, PhaseRow] = {
     "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
     # Training begins as soon as all is loaded.
@@ -50,19 +47,19 @@ PHASES: dict[Phase, PhaseRow] = {
         "paused",
         ("‖", "="),
         "warning",
-        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", *WALKING, "settings", "detach"),
+        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", "walk", "settings", "detach"),
     ),
     # At a past moment of a run that is paused or over; "playing" goes on from there, moment by moment.
     "replay": PhaseRow(
-        "looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", *WALKING, "settings")
+        "looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", "walk", "settings")
     ),
     "playing": PhaseRow(
-        "playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", *WALKING, "settings")
+        "playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", "walk", "settings")
     ),
     "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
-    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", *WALKING, "settings")),
-    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", *WALKING, "settings")),
-    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", *WALKING, "settings")),
+    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", "walk", "settings")),
+    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "walk", "settings")),
+    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", "walk", "settings")),
     "failed": PhaseRow("failed", ("✗", "x"), "wrong", ("restart", "settings")),
     "live": PhaseRow("live", ("●", ">"), "best"),
     "killed": PhaseRow("killed", ("✗", "x"), "wrong"),

@@ -98,10 +98,17 @@ class RunState:
         then.prediction_snapshots = [*past, (then.trained, then.predictions)] if then.predictions else past
         return then
 
+    def refresh(self, moment: Moment) -> None:
+        """Takes over what is newer in a moment of the present: predictions, weights, the batch's step."""
+        for event in moment.events:
+            if isinstance(event, (Predictions, Weights, StepTaken)):
+                self.replace(event)
+
     def add(self, event: Event) -> None:
         """Adds what the run emitted last."""
         match event:
             case BatchFinished():
+                self.lost = ""
                 last = (event.epoch - 1) * event.batches + event.batch
                 losses = event.losses or (mean_since(self.batch, event),)
                 for number, loss in enumerate(losses, start=last - len(losses) + 1):
