@@ -195,6 +195,7 @@ class TrainingApp(App[None]):
             self.screen.view.show(state)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
+        self.call_after_refresh(self.control.drawn)
 
     def on_print(self, message: Print) -> None:
         for line in self.train.say_printed(message.text):

@@ -165,6 +165,11 @@ class RunControl:
 
     # What the run emits
 
+    def drawn(self) -> None:
+        """Takes note that all that was taken is on the screen."""
+        self.worker.drawn()
+        self.walk.drawn()
+
     def take(self, message: Emitted) -> set[type[Event]]:
         """Adds the events to the state, and changes the phase as they say; returns the kinds of events.
 

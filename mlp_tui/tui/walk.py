@@ -28,7 +28,7 @@ class Walk:
     """Takes the screen to past moments of the run, and back. The run itself waits meanwhile, or is over.
 
     A moment is asked for by how many batches of the run it comes after. Where the keys are quicker than the answers,
-    each press counts, and the moments that were passed over are not waited for.
+    each press counts, and what was passed over is not asked for: the next moment waits until the last one is drawn.
     """
 
     def __init__(self, control: "RunControl", later: Later) -> None:
@@ -38,8 +38,10 @@ class Walk:
         """The phase that the run is in while a past moment is on show."""
         self.then: RunState | None = None
         """The run as it was at the moment on show; None at the present."""
-        self._target: int | None = None  # the moment that was asked for last; None at the present
+        self._target: int | None = None  # the moment to go to; None at the present
         self._wanted: Set[str] = frozenset()
+        self._asked: tuple[int, Set[str]] | None = None  # what is asked for, until its answer is on the screen
+        self._answered = False
         self._due = 0.0  # when the next moment is to be shown, while they are played
 
     def batches(self, count: int) -> None:
@@ -66,11 +68,18 @@ class Walk:
         if at_present and step == past.last:
             return
         self._target = step
-        control.worker.ask(partial(past.go, step, self._wanted), "walk")
         if at_present:
             self.present = control.phase
         if control.phase != phase:
             control.enter(phase)
+        if self._asked is None:
+            self._ask()
+
+    def _ask(self) -> None:
+        past = self._control.source.past
+        if past is not None and self._target is not None:
+            self._asked, self._answered = (self._target, self._wanted), False
+            self._control.worker.ask(partial(past.go, *self._asked), "walk")
 
     def want(self, wanted: Set[str]) -> None:
         """Says what the screen shows of a moment, as TimeMachine calls it; what is lacking is asked for."""
@@ -96,6 +105,7 @@ class Walk:
         control = self._control
         if self._target is None:
             return  # it was left meanwhile
+        self._answered = True
         before = self.then.moment if self.then else None
         control.state.lost = moment.error
         if moment.error and before is not None:
@@ -106,13 +116,20 @@ class Walk:
             control.enter(self.present)
         else:
             self.then = control.state.at(moment)
-            if control.phase == "playing":
-                self._later(max(0.001, self._due - time.monotonic()), partial(self._play_on, moment.step))
+
+    def drawn(self) -> None:
+        """Takes note that the screen shows what was asked for, and asks for what was wished since."""
+        if self._answered and self._target is not None:
+            asked, self._asked, self._answered = self._asked, None, False
+            if asked != (self._target, self._wanted):
+                self._ask()
+            elif self._control.phase == "playing":
+                self._later(max(0.001, self._due - time.monotonic()), partial(self._play_on, self._target))
 
     def leave(self) -> None:
         """Goes back to the present."""
         if self._target is not None:
-            self.then = self._target = None
+            self.then = self._target = self._asked = None
             if past := self._control.source.past:
                 self._control.worker.ask(past.leave, "walk")
 

@@ -65,6 +65,7 @@ class TrainingWorker:
         self._post = post
         self._pace = pace
         self._batch_due = 0.0  # when the next batch may be trained on
+        self._drawn = True  # whether the last batch that was told in detail is on the screen
         self._wake = threading.Condition()  # guards what follows, and wakes the thread when it changes
         self.run = 0
         """The number of the run that was asked for last, from 0; the thread may still be in the one before."""
@@ -112,6 +113,12 @@ class TrainingWorker:
         """
         with self._wake:
             self._questions[name or object()] = question
+            self._wake.notify()
+
+    def drawn(self) -> None:
+        """Takes note that all that was posted is on the screen; a batch in detail waits for the one before."""
+        with self._wake:
+            self._drawn = True
             self._wake.notify()
 
     def stop(self) -> None:
@@ -188,6 +195,7 @@ class TrainingWorker:
                 if answered := bool(self._questions):
                     waiting += self._answers()
                 if not self._paused and (answered or self._detail == "steps" or time.monotonic() >= due):
+                    self._drawn = False
                     flush(answers=answered)
                 if isinstance(event, BatchFinished):
                     self._keep_pace(run)
@@ -204,6 +212,8 @@ class TrainingWorker:
             # From when it was due, so that the pace is kept however long a batch takes, as far as it can be.
             self._batch_due = max(self._batch_due + 1 / pace, time.monotonic())
             self._wait(run, lambda: self._paused or self._stop.is_set() or pace != self._pace, self._batch_due)
+            if pace <= FOLLOWED:
+                self._wait(run, lambda: self._paused or self._stop.is_set() or pace != self._pace or self._drawn)
 
     def _wait(self, run: int, done: Callable[[], bool], until: float | None = None) -> None:
         """Waits, at most until that time of the monotonic clock, and answers questions meanwhile."""
