@@ -173,6 +173,12 @@ class RunState:
                 self.drawing = event
 
     @property
+    def step_on_show(self) -> StepTaken | None:
+        """The details of the last batch's step, where they are known."""
+        known = self.step and self.batch and (self.step.epoch, self.step.batch) == (self.batch.epoch, self.batch.batch)
+        return self.step if known else None
+
+    @property
     def epochs(self) -> int:
         """Epochs that the run is to train."""
         return int(self.run.config["epochs"]) if self.run else 1

@@ -1,7 +1,7 @@
 """One step of training, in detail: the notebook's six steps, as they happened to one batch."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -109,7 +109,7 @@ class StepView(Lines):
         return list(self._describe_step(self._state.step)) if self._state.step else []
 
     def _describe_step(self, step: StepTaken) -> Iterator[Line]:
-        predictions = [row.index(max(row)) for row in step.logits]
+        predictions = step.predictions
         right = sum(a == b for a, b in zip(predictions, step.labels, strict=True))
         size, data, listed = len(step.labels), self._state.data, self._listed
         column = 14
@@ -152,7 +152,7 @@ class StepView(Lines):
         word = "lower" if change < 0 else "higher"
         yield named("  The same batch after", f"loss {step.loss_after:.4f}, {abs(change):.4f} {word}")
 
-    def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[Line]:
+    def _batch(self, step: StepTaken, predictions: Sequence[int]) -> Iterator[Line]:
         """The first examples of the batch, as many and as large as there is room for."""
         data = self._state.data
         width, room = self.size.width - len(INDENT), self.size.height - OTHER_LINES - self._listed
@@ -177,7 +177,7 @@ class StepView(Lines):
         for line in side_by_side(blocks, columns, 1):
             yield [self.text(INDENT), *line]
 
-    def _rows(self, step: StepTaken, predictions: list[int], width: int, room: int) -> Iterator[Line]:
+    def _rows(self, step: StepTaken, predictions: Sequence[int], width: int, room: int) -> Iterator[Line]:
         """The first rows of a table, each behind what it was read as."""
         data, order = self._state.data, self._state.order
         for label, prediction, row in list(zip(step.labels, predictions, step.values, strict=True))[: max(1, room)]:
