@@ -79,9 +79,10 @@ class TrainTab(Tab):
 
     def show(self, state: RunState) -> None:
         self._state = state
-        lines = summary(state)
-        self.set_class(bool(lines), "-finished")
-        self.summary.update("\n".join(lines))
+        text = "\n".join(summary(state))
+        self.set_class(bool(text), "-finished")
+        if text != self.summary.content:  # it costs laying out the whole screen
+            self.summary.update(text)
         self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.resume_points)
         self.set_class(state.own_loop and state.preview is None, "-no-examples")
