@@ -216,7 +216,10 @@ class TrainingApp(App[None]):
         self.progress.slides = self.control.allows("walk")
         self.progress.show(state, phase)
         self.tab.show_often(state)
-        if not everything and time.monotonic() < self._due:
+        due = everything or time.monotonic() >= self._due
+        if (due or each_batch) and isinstance(self.tab, WeightsTab) and not self.control.looking_back:
+            self.control.ask_for_weights()
+        if not due:
             if each_batch:
                 self.tab.show_batch(state)
             return
@@ -224,8 +227,6 @@ class TrainingApp(App[None]):
         self.notice.show(state)
         self.header.low = self.size.height < TALL
         self.header.show(state, phase)
-        if isinstance(self.tab, WeightsTab) and not self.control.looking_back:
-            self.control.ask_for_weights()
         self.tab.show(state)
         self.tab_bar.name_examples(f"{state.data.noun.capitalize()}s")
         self.tab_bar.note = self.tab.note

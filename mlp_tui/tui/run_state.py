@@ -172,6 +172,11 @@ class RunState:
             case Drawing():
                 self.drawing = event
 
+    def words(self, step: int) -> str:
+        """A moment of the run in words, from how many of its batches it comes after."""
+        epoch, batch = divmod(step - 1, self.batches)
+        return f"Epoch {epoch + 1}, batch {batch + 1}" if step else "Before the first batch"
+
     @property
     def step_on_show(self) -> StepTaken | None:
         """The details of the last batch's step, where they are known."""

@@ -14,6 +14,9 @@ from ..widgets.hidden_units import BESIDE, UnitDetail, UnitPage
 from ..widgets.lines import Line
 from .tab import OWN_LOOP, Tab
 
+MOST_MOVED = 4
+"""The units that are named as those whose weights a step moved most."""
+
 LOADING = "The hidden units appear here as soon as the model is loaded."
 ASKED = "The model is asked for its weights. The hidden units appear here in a moment."
 WATCHED = "The hidden units appear here when the run logs its weights: once a minute, and at its end."
@@ -50,6 +53,14 @@ class WeightsTab(Tab):
     def compose(self) -> ComposeResult:
         yield self.page
         yield self.detail
+
+    @property
+    def note(self) -> str:
+        step = self._state.step_on_show
+        if step is None or not step.unit_updates or self._weights is None:
+            return ""
+        units = sorted(range(len(step.unit_updates)), key=lambda unit: -step.unit_updates[unit])[:MOST_MOVED]
+        return f"moved most: {', '.join(str(unit + 1) for unit in units)}"
 
     def on_resize(self) -> None:
         self._draw()
@@ -92,7 +103,7 @@ class WeightsTab(Tab):
             return NO_PIXELS
         if state.watched is not None:
             return WATCHED if state.watched.live else NONE
-        if state.finished is not None:
+        if state.finished is not None and state.moment is None:
             return NONE
         return ASKED if state.predictions else LOADING
 

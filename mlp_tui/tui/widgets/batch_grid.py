@@ -4,8 +4,8 @@ from ...events import Predictions, Preview, StepTaken
 from ..run_state import RunState
 from .digit_grid import ExampleGrid
 
-MOST = 20
-"""Examples that are drawn: each costs half a millisecond, and there may be 30 batches a second."""
+MOST = 14
+"""The most examples that are drawn: each costs half a millisecond, and there may be 30 batches a second."""
 
 
 class BatchGrid(ExampleGrid):
@@ -26,5 +26,4 @@ class BatchGrid(ExampleGrid):
         if (step := self._step) is None:
             return ""
         right = sum(a == b for a, b in zip(step.predictions, step.labels, strict=True))
-        text = f"This batch: {right} of {len(step.labels)} right, loss {step.loss:.4f}"
-        return text if shown == len(step.labels) else f"{text}, {shown} shown"
+        return f"This batch: {right} of {len(step.labels)} right, loss {step.loss:.4f}"

@@ -139,14 +139,12 @@ class LossChart(Lines):
 
     def _title(self) -> str:
         glyphs, curves = self._glyphs, self._curves
-        if self._state.moment and (then := self._state.batch):
-            return f"Epoch {then.epoch}, batch {then.batch}: loss {then.loss:.4f}"
+        if moment := self._state.moment:
+            then = self._state.batch
+            return self._state.words(moment.step) + (f": loss {then.loss:.4f}" if then else "")
         if curves.cursor is not None and curves.train:
             at, loss = curves.train[nearest(curves.train, curves.cursor)]
-            batches = self._state.batches
-            number = max(1, round(at * batches))
-            epoch, batch = divmod(number - 1, batches)
-            return f"Epoch {epoch + 1}, batch {batch + 1}: loss {loss:.4f}"
+            return f"{self._state.words(max(1, round(at * self._state.batches)))}: loss {loss:.4f}"
         title = "Last batches" if self.recent else "Loss by epoch"
         title += f"  [$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} {self._state.split}[/]"
         if self.other:
