@@ -117,7 +117,9 @@ class TrainingApp(App[None]):
         getattr(control, what)(*parameters)
         if what == "step" and not opened:
             if "details" not in control.source.lacks:
-                self.push_screen(StepScreen(self.glyphs, self.shades, control.shown if control.looking_back else None))
+                self.push_screen(screen := StepScreen(self.glyphs, self.shades))
+                if control.looking_back:
+                    self.call_after_refresh(screen.show, control.shown)
         elif what != "step" and opened:
             self.pop_screen()
 
@@ -192,7 +194,7 @@ class TrainingApp(App[None]):
         state = self.control.shown
         self.train.say_what_happened(message.events if kinds else (), state)
         if kinds & {StepTaken, Moment} and isinstance(self.screen, StepScreen):
-            self.screen.view.show(state)
+            self.screen.show(state)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)

@@ -65,8 +65,7 @@ class RunState:
         self.changes: list[LearningRateChanged] = []
         self.prediction_snapshots: list[tuple[float, Predictions]] = []
         """The predictions so far, each with the epochs trained until then; every second one once there are many."""
-        self._snapshots_seen = 0
-        self._snapshot_step = 1
+        self._snapshot_due = 0.0  # the epochs trained from which the next one is kept
         self.mistakes: Mistakes | None = None
         self.errors: deque[tuple[int, int]] = deque(maxlen=2)
         """The epoch and the number of errors of the last two tests."""
@@ -90,7 +89,7 @@ class RunState:
         """The run as it was at that moment; its losses and its epochs' results are those of the whole run still."""
         then = copy.copy(self)
         then.moment = moment
-        then.batch = then.mistakes = then.weights = then.step = then.drawing = None
+        then.batch = then.mistakes = then.weights = then.step = None
         then.errors = deque(maxlen=1)
         for event in moment.events:
             then.replace(event)
@@ -115,12 +114,13 @@ class RunState:
                     self.history.add(number, loss)
                     self.recent.append((number, loss))
             case Predictions():
-                if self._snapshots_seen % self._snapshot_step == 0:
-                    self.prediction_snapshots.append((self.trained, event))
-                if len(self.prediction_snapshots) > MOST_SNAPSHOTS:
-                    del self.prediction_snapshots[1::2]
-                    self._snapshot_step *= 2
-                self._snapshots_seen += 1
+                snapshots = self.prediction_snapshots
+                if self.trained >= self._snapshot_due:
+                    snapshots.append((self.trained, event))
+                if len(snapshots) > MOST_SNAPSHOTS:
+                    del snapshots[1::2]
+                if len(snapshots) > MOST_SNAPSHOTS // 2:  # as far apart as the others are, however often they come
+                    self._snapshot_due = snapshots[-1][0] * (1 + 0.9 / len(snapshots))
             case LearningRateChanged():
                 self.changes.append(event)
                 self.learning_rate = event.learning_rate
@@ -215,13 +215,17 @@ class RunState:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest of the training and its tests will take at the present speed."""
+        """The time that the rest of the training and its tests will take at the present speed, or at the pace."""
         if self.batch is None:
             return None
         done = self.batch.batch / self.batch.batches
         tests = self.epochs - len(self.rows)
         test_seconds = self.rows[-1].test_seconds if self.rows else 0.0
-        return (self.epochs - self.batch.epoch + 1 - done) * self.batch.seconds / done + tests * test_seconds
+        rest = self.epochs - self.batch.epoch + 1 - done
+        seconds = rest * self.batch.seconds / done
+        if self.pace:
+            seconds = max(seconds, rest * self.batches / self.pace)
+        return seconds + tests * test_seconds
 
 
 def mean_since(before: BatchFinished | None, event: BatchFinished) -> float:

@@ -115,7 +115,9 @@ class Walk:
             control.state.refresh(moment)
             control.enter(self.present)
         else:
+            drawing = control.shown.drawing
             self.then = control.state.at(moment)
+            self.then.drawing = drawing  # until the model of this moment is asked
 
     def drawn(self) -> None:
         """Takes note that the screen shows what was asked for, and asks for what was wished since."""

@@ -42,6 +42,9 @@ OTHER_LINES = 12
 PARAMETERS = 4
 """Parameters that are always on show."""
 
+AT_PRESENT = "[b]n[/b] next step  [b], .[/b] walk  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close"
+IN_THE_PAST = "[b]n[/b] next step  [b], .[/b] walk  [b]Esc[/b] close"
+
 
 class StepScreen(ModalScreen[None]):
     """Shows the last step; its keys take the next one."""
@@ -66,13 +69,19 @@ class StepScreen(ModalScreen[None]):
         Binding("escape,enter,q", "dismiss", "Close"),
     ]
 
-    def __init__(self, glyphs: Glyphs, colour: bool, state: RunState | None = None) -> None:
+    def __init__(self, glyphs: Glyphs, colour: bool) -> None:
         super().__init__()
-        self.view = StepView(glyphs, colour, state)
+        self.view = StepView(glyphs, colour)
+        self._keys = Static(AT_PRESENT)
 
     def compose(self) -> ComposeResult:
         yield self.view
-        yield Static("[b]n[/b] next step  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close")
+        yield self._keys
+
+    def show(self, state: RunState) -> None:
+        """Shows the last step, or that of a past moment."""
+        self.view.show(state)
+        self._keys.update(IN_THE_PAST if state.moment else AT_PRESENT)
 
     def action_scroll(self, lines: int) -> None:
         self.view.scroll(lines)
@@ -83,9 +92,9 @@ class StepView(Lines):
 
     DEFAULT_CSS = "StepView { padding: 0 1; background: $surface; }"
 
-    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, state: RunState | None = None) -> None:
+    def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True) -> None:
         super().__init__(glyphs, colour)
-        self._state = state or RunState()
+        self._state = RunState()
         self._first = 0  # the first parameter on show
 
     def show(self, state: RunState) -> None:
@@ -106,7 +115,9 @@ class StepView(Lines):
         return min(count, max(PARAMETERS, (self.size.height - OTHER_LINES) // 2 - 1))
 
     def lines(self, width: int, height: int) -> list[Line]:
-        return list(self._describe_step(self._state.step)) if self._state.step else []
+        if self._state.step is not None:
+            return list(self._describe_step(self._state.step))
+        return [[self.text("No batch was trained on just before this moment.", "muted")]] if self._state.moment else []
 
     def _describe_step(self, step: StepTaken) -> Iterator[Line]:
         predictions = step.predictions

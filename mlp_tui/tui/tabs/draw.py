@@ -174,7 +174,7 @@ class DrawTab(Tab):
             self._caption.update(caption(state.data))
         self._show_answer()
         if self.pad.ink is not None and (state.batch or state.predictions) is not self._moment:
-            self._ask_after(LEARNING_SECONDS)
+            self._ask_after(DRAWING_SECONDS if state.moment else LEARNING_SECONDS)
 
     def _ask_after(self, seconds: float) -> None:
         """Has the model asked once that time has passed since the last question."""

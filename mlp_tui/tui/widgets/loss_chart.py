@@ -1,5 +1,6 @@
 """Train and test loss, with axes."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click
+from textual.strip import Strip
 
 from ..history import means
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
@@ -21,6 +23,9 @@ SMOOTH_POINTS = 60
 
 ROUGH_POINTS = 200
 """The points of a train curve that is not smoothed: more cost time, and the eye hardly sees them."""
+
+LEFT = 6
+"""The columns left of the curves: the numbers of the loss axis, and the axis itself."""
 
 plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
 
@@ -75,6 +80,7 @@ class LossChart(Lines):
         """Where the train curve is read, in epochs trained; None where there is no cursor."""
         self.other: tuple[str, Points, Points] | None = None
         """Another run to compare with: its name, its train curve and its tests."""
+        self._plotted: tuple[object, list[Line]] = None, []  # what the lines were made from; these, without a cursor
 
     def show(self, state: RunState) -> None:
         """Draws the losses so far."""
@@ -86,7 +92,7 @@ class LossChart(Lines):
     def move_cursor(self, steps: int) -> None:
         """Moves the cursor along the train curve; from its ends it leaves the chart."""
         train = self._curves.train
-        if train:
+        if train and not self._state.moment:
             place = nearest(train, self.cursor) + steps if self.cursor is not None else (0 if steps > 0 else -1)
             self.cursor = train[place][0] if -1 <= place < len(train) and (place >= 0 or self.cursor is None) else None
             self.show(self._state)
@@ -94,8 +100,7 @@ class LossChart(Lines):
     def on_click(self, event: Click) -> None:
         at, curves = event.get_content_offset(self), self._curves
         if at is not None and curves.train:
-            left = 6  # the numbers of the loss axis
-            share = (at.x - left) / max(1, self.size.width - left - 1)
+            share = (at.x - LEFT) / max(1, self.size.width - LEFT - 1)
             there = curves.start + (curves.end - curves.start) * share
             self.cursor = curves.train[nearest(curves.train, there)][0]
             self.show(self._state)
@@ -158,16 +163,32 @@ class LossChart(Lines):
             part: self.get_component_styles(f"loss-chart--{part}").color.rgb
             for part in ("train", "test", "other", "axes", "mark")
         }
-        ansi = plot(width, height, self._curves, self._glyphs, colours, self.logarithmic)
-        # The colours alone: plotext paints a background of its own behind its axes.
-        own = self.rich_style
-        return [
-            [
-                Segment(text, own + Style(color=style.color) if style else None)
-                for text, style, _ in line.render(self.app.console, end="")
+        own, curves = self.rich_style, dataclasses.replace(self._curves, cursor=None)
+        made_from = width, height, curves, colours, self.logarithmic, own
+        if made_from != self._plotted[0]:  # it takes 15 ms, and the cursor often moves alone
+            ansi = plot(width, height, curves, self._glyphs, colours, self.logarithmic)
+            # The colours alone: plotext paints a background of its own behind its axes.
+            lines = [
+                [
+                    Segment(text, own + Style(color=style.color) if style else None)
+                    for text, style, _ in line.render(self.app.console, end="")
+                ]
+                for line in Text.from_ansi(ansi).split("\n")
             ]
-            for line in Text.from_ansi(ansi).split("\n")
-        ]
+            self._plotted = made_from, lines
+        lines, at = self._plotted[1], self._curves.cursor
+        if at is None or not curves.start <= at <= curves.end:
+            return lines
+        column = LEFT + round((at - curves.start) / (curves.end - curves.start) * (width - LEFT - 1))
+        style = self.get_component_rich_style("loss-chart--axes")
+        return [*(crossed(line, column, style, self._glyphs) for line in lines[:-1]), lines[-1]]
+
+
+def crossed(line: Line, column: int, style: Style, glyphs: Glyphs) -> Line:
+    """A line of the chart with the cursor in that column, behind the curves and across the axis."""
+    before, here, after = Strip(line).divide((column, column + 1, sum(segment.cell_length for segment in line)))
+    mark = {" ": glyphs.axis, "─": "┼", "-": "+"}.get(here.text)
+    return [*before, *([Segment(mark, style)] if mark else here), *after]
 
 
 def nearest(points: Points, at: float) -> int:
@@ -225,8 +246,6 @@ def plot(
         figure.line(resume_point, orientation="vertical", style="dotted", pixel=pixels["axes"])
     for change in curves.changes:
         figure.line(change, orientation="vertical", style="dotted", pixel=pixels["mark"])
-    if curves.cursor is not None:
-        figure.line(curves.cursor, orientation="vertical", pixel=pixels["axes"])
     for points, part, code in layers:
         if points:
             xs, ys = map(list, zip(*points, strict=True))

@@ -79,8 +79,8 @@ class RunHeader(StatusLine):
         status = PHASES[self._phase].label(self._glyphs)
         if self._state.watched:
             status += f", last event {clock(self._state.watched.age)} ago"
-        if self._state.pace and not self._state.finished:
-            status += f", {self._state.pace} a second"
+        if self._state.pace and "change_pace" in PHASES[self._phase].keys:
+            status += f", {self._state.pace} batch{'es' * (self._state.pace != 1)}/s"
         facts = describe(self._state, self._glyphs.ellipsis)
         notice = self._state.run.notice if self._state.run else ""
         if notice and self.low:
@@ -158,6 +158,8 @@ class ProgressLine(StatusLine):
             f"{clock(seconds):>6} left",
             f"{batch.images_per_second:>9,.0f} {state.data.speed}",
         ]
+        if state.pace:  # what the machine could do says nothing then
+            facts.pop()
         while len(facts) > 1 and len(left) + len("  ".join(facts)) + 10 > width:
             facts.pop()
         right = "  ".join(facts)
