@@ -12,7 +12,7 @@ from ..run_state import RunState
 from ..widgets.confusion_matrix import ConfusionMatrix, Pair, worst
 from ..widgets.lines import Line
 from ..widgets.mistake_gallery import MistakeGallery
-from ..widgets.panel import panel, retitle
+from ..widgets.panel import panel
 from .tab import OWN_LOOP, Tab
 
 EMPTY = "The confusion matrix appears after the first test."
@@ -104,7 +104,7 @@ class MistakesTab(Tab):
             self.matrix.show(mistakes.confusion, self.picked, self._state.data)
             self.gallery.show(self._state, self.picked)
             moment = self._state.moment
-            retitle(self.matrix, errors(self._state.errors, self._state.words(moment.step) if moment else ""))
+            self.matrix.retitle(errors(self._state.errors, self._state.words(moment.step) if moment else ""))
         self.redraw()
 
 

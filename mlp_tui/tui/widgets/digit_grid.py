@@ -17,7 +17,6 @@ from ..pictures.digits import picture
 from ..pictures.glyphs import Glyphs
 from ..run_state import RunState
 from .lines import Line, Lines
-from .panel import retitle
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
@@ -44,7 +43,7 @@ class ExampleGrid(Lines):
 
     def lines(self, width: int, height: int) -> list[Line]:
         if (preview := self._preview) is None:
-            retitle(self, self.title(0))
+            self.retitle(self.title(0))
             return []
         count, data = len(preview.labels), self._data
         if data.pictures:
@@ -59,7 +58,7 @@ class ExampleGrid(Lines):
             start = self._chosen // step * step
             self._first = min(max(self._first, start + step - arrangement.room), start)
         shown = range(self._first, min(self._first + arrangement.room, count))
-        retitle(self, self.title(len(shown)))
+        self.retitle(self.title(len(shown)))
         if not data.pictures:
             return self._rows(preview, shown, width)
         blocks = []

@@ -16,7 +16,6 @@ from ..history import means
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
 from .lines import Line, Lines
-from .panel import retitle
 
 SMOOTH_POINTS = 60
 """The points of a smoothed train curve over the whole run, each a mean of its share of the batches."""
@@ -86,7 +85,7 @@ class LossChart(Lines):
         """Draws the losses so far."""
         self._state = state
         self._curves = self._choose()
-        retitle(self, self._title())
+        self.retitle(self._title())
         self.redraw()
 
     def move_cursor(self, steps: int) -> None:
