@@ -16,6 +16,9 @@ SIDE = 28
 
 Reason: TypeAlias = Literal["completed", "stopped", "diverged", "failed"]
 
+Detail: TypeAlias = Literal["groups", "batches", "steps"]
+"""What is told of a training: an event for a group of batches, for each batch, or for each with its StepTaken too."""
+
 
 @dataclass(frozen=True)
 class Preparing:
@@ -167,7 +170,8 @@ class StepTaken:
 
     `labels`, `logits` (one a class, each) and `pixels` or `values` (as in `Preview`) are the batch's; `loss` is its
     loss before the step, `loss_after` after it, both without dropout. For each of `parameters` (names as in the state
-    dict): the norms of its gradient, of its update and of its values before the step.
+    dict): the norms of its gradient, of its update and of its values before the step. `unit_updates` are the norms of
+    the updates of each unit of the first layer that reads pixels, in their order.
     """
 
     epoch: int
@@ -183,6 +187,12 @@ class StepTaken:
     update_norms: tuple[float, ...]
     weight_norms: tuple[float, ...]
     values: tuple[tuple[float, ...], ...] = ()
+    unit_updates: tuple[float, ...] = ()
+
+    @property
+    def predictions(self) -> tuple[int, ...]:
+        """What the model took each example for."""
+        return tuple(row.index(max(row)) for row in self.logits)
 
 
 @dataclass(frozen=True)

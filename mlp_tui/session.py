@@ -12,6 +12,7 @@ from .config import DATA_SETTINGS, TrainingConfig
 from .errors import ModelError, UserError, place_in, said
 from .events import (
     BatchFinished,
+    Detail,
     EpochFinished,
     Event,
     LearningRateChanged,
@@ -101,9 +102,9 @@ class Session(EventSource):
         self._state.learning_rate = rate = next_rate(self._state.learning_rate, direction)
         return self._emit(LearningRateChanged(self._state.epoch + 1, self._state.totals.batches, rate))
 
-    def detail_next_step(self) -> None:
+    def set_detail(self, detail: Detail) -> None:
         if self._state is not None:
-            self._state.detail_next_step = True
+            self._state.detail = detail
 
     # The run
 

@@ -33,6 +33,10 @@ class Options:
     replay: Annotated[
         str | None, arg(help="Walk through a run that is over: any moment of it can be had again.", metavar="RUN")
     ] = None
+    pace: Annotated[
+        Literal[0, 1, 3, 10, 30, 100, 300],
+        arg(help="Batches a second in the dashboard, where + and - change it. 0: as fast as it can."),
+    ] = 0
     on_hangup: Annotated[
         Literal["detach", "stop"],
         arg(help="When the connection drops, the run trains on without the dashboard (detach), or is saved and ends."),
@@ -62,6 +66,8 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
         raise UserError("--json is for the headless mode: add --no-ui.")
     if not options.no_ui and not has_terminal():
         raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
+    if options.no_ui and options.pace:
+        raise UserError("--pace is for the dashboard: it does not go with --no-ui.")
     if options.watch is not None and (options.no_ui or options.resume is not None):
         raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
     if options.replay is not None and (options.no_ui or options.resume is not None or options.watch is not None):
@@ -83,7 +89,7 @@ def run_dashboard(source: EventSource, options: Options) -> int:
             os.environ.pop("LINES", None)
     from ..tui.app import TrainingApp
 
-    app = TrainingApp(source, options.on_hangup, options.ascii)
+    app = TrainingApp(source, options.on_hangup, options.ascii, options.pace)
     app.run()
     worker, leaving = app.control.worker, app.leaving
     while source.unsaved and not leaving.forced and not worker.join(0.1):

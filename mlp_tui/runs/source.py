@@ -5,8 +5,11 @@ from collections.abc import Collection, Generator
 from typing import Protocol
 
 from ..config import TrainingConfig
-from ..events import Event
+from ..events import Detail, Event
 from .folder import RunFolder
+
+PACES = (1, 3, 10, 30, 100, 300, 0)
+"""Batches a second that a front end may ask for, the slowest first; 0: as fast as the machine can."""
 
 
 class Walkable(Protocol):
@@ -79,6 +82,6 @@ class EventSource(Protocol):
         """Trains on at the next larger (1) or smaller (-1) learning rate of 1, 2 and 5 times a power of ten."""
         return None
 
-    def detail_next_step(self) -> None:
-        """Has the next batch trained by itself, and a StepTaken emitted before its BatchFinished."""
+    def set_detail(self, detail: Detail) -> None:
+        """Says what the next events are to tell of the steps."""
         return None

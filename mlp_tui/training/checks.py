@@ -177,7 +177,7 @@ def agreement(config: TrainingConfig, dataset: Dataset) -> Iterator[Line]:
     hint = "draw random numbers by torch, random or numpy.random alone, and see torch.use_deterministic_algorithms."
     yield Line(not same, f"two runs differ ({same}): {hint}" if same else "two runs agree to the bit")
     broken, restored = (TrainingState(config, short) for _ in range(2))
-    broken.detail_next_step = True
+    broken.detail = "batches"
     next(event for event in fit(config, short, "check", broken) if isinstance(event, BatchFinished))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint.pt"

@@ -74,21 +74,21 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
     trained = hashing = 0.0  # seconds of training since the last hash of the weights, and for that
 
     def interval() -> float:
-        return 0.0 if state.detail_next_step else EVENT_SECONDS
+        return EVENT_SECONDS if state.detail == "groups" else 0.0
 
     while state.epoch < config.epochs:
         totals = state.totals
         train_loader.skip = totals.batches
         batches = train(model, train_loader, loss_fn, state.optimizer, state.epoch, totals, steps, interval)
         while True:
-            before = copied(model) if state.detail_next_step else None
+            before = copied(model) if state.detail == "steps" else None
             if (batch := next(batches, None)) is None:
                 break
             if before is not None and train_loader.under_way is not None:
-                state.detail_next_step = False
                 yield step_details(state, dataset.train, train_loader.under_way.rows.cpu(), before, loss_fn)
+                yield predict(model, examples)
             yield batch
-            if batch.batch % PRINT_EVERY == 1 or batch.batch == batch.batches:
+            if before is None and (batch.batch % PRINT_EVERY == 1 or batch.batch == batch.batches):
                 yield predict(model, examples)
         started = time.perf_counter()
         result = run_test(test_loader, state)

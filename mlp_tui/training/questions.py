@@ -142,6 +142,8 @@ def step_details(
         loss, loss_after = float(loss_fn(logits, targets)), float(loss_fn(model(inputs), targets))
     pixels, values = as_shown(raw)
     parameters = dict(model.named_parameters())
+    updates = {name: parameter.detach() - before[name] for name, parameter in parameters.items()}
+    reading = next((f"{name}.weight" for name in layers_that_read(model, state.shape)), "")
     return StepTaken(
         epoch=state.epoch + 1,
         batch=state.totals.batches,
@@ -153,9 +155,10 @@ def step_details(
         loss_after=loss_after,
         parameters=tuple(parameters),
         gradient_norms=tuple(0.0 if p.grad is None else float(p.grad.norm()) for p in parameters.values()),
-        update_norms=tuple(float((p.detach() - before[name]).norm()) for name, p in parameters.items()),
+        update_norms=tuple(float(update.norm()) for update in updates.values()),
         weight_norms=tuple(float(before[name].norm()) for name in parameters),
         values=values,
+        unit_updates=tuple(updates[reading].flatten(1).norm(dim=1).tolist()) if reading in updates else (),
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..config import TrainingConfig
 from ..errors import UserError
+from ..events import Detail
 from . import random_numbers, user_model
 from .data.batches import Dataset, Normaliser
 from .device import choose_device
@@ -60,8 +61,8 @@ class TrainingState:
         self.shuffle_state = self.shuffle.get_state()
         self.epoch = 0
         self.totals = Totals()
-        self.detail_next_step = False
-        """Whether the next step is to be taken by itself, and a StepTaken emitted."""
+        self.detail: Detail = "groups"
+        """What the next events are to tell of the steps; the numbers do not depend on it."""
         self.best: dict[str, Any] | None = None
         """With validation: the `epoch` (from 1) with the best `accuracy` so far, and its weights, `model`."""
         if dataset.validation is not None:

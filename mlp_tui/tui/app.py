@@ -9,7 +9,7 @@ from textual.events import Print
 from textual.widgets import ContentSwitcher
 
 from ..config import TrainingConfig
-from ..events import StepTaken
+from ..events import Moment, StepTaken
 from ..headless.characters import can_show_blocks
 from ..runs.source import EventSource
 from .control import RunControl
@@ -49,12 +49,12 @@ class TrainingApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (22, "-low"), (TALL, "-tall")]
     BINDINGS = KEYS
 
-    def __init__(self, source: EventSource, on_hangup: str = "detach", ascii: bool = False) -> None:
+    def __init__(self, source: EventSource, on_hangup: str = "detach", ascii: bool = False, pace: int = 0) -> None:
         super().__init__()
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
-        self.control = RunControl(source, self.post_message, self.show_phase)
+        self.control = RunControl(source, self.post_message, self.show_phase, self.set_timer, pace)
         self.leaving = Leaving(self, on_hangup)
         blocks = not ascii and can_show_blocks(getattr(sys.__stderr__, "encoding", None))
         self.glyphs = glyphs = UNICODE if blocks else ASCII
@@ -86,6 +86,7 @@ class TrainingApp(App[None]):
         self.begin_capture_print(self)
         self.leaving.take_signals()
         self.tab.focus()
+        self.control.walk.want(self.tab.wanted)
         self.draw()
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.control.begin)
@@ -108,12 +109,22 @@ class TrainingApp(App[None]):
         return self.control.allows(str(parameters[0]) if action == "drive" else action)
 
     def action_drive(self, what: str, *parameters: int) -> None:
-        getattr(self.control, what)(*parameters)
-        if what == "step" and not isinstance(self.screen, StepScreen):
-            if "details" not in self.control.source.lacks:
-                self.push_screen(StepScreen(self.glyphs, self.shades))
-        elif what != "step" and isinstance(self.screen, StepScreen):
+        control = self.control
+        opened = isinstance(self.screen, StepScreen)
+        if what == "step" and opened and control.looking_back:
+            self.action_walk("batches", 1)
+            return
+        getattr(control, what)(*parameters)
+        if what == "step" and not opened:
+            if "details" not in control.source.lacks:
+                self.push_screen(screen := StepScreen(self.glyphs, self.shades))
+                if control.looking_back:
+                    self.call_after_refresh(screen.show, control.shown)
+        elif what != "step" and opened:
             self.pop_screen()
+
+    def action_walk(self, how: str, count: int) -> None:
+        getattr(self.control.walk, how)(count)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -135,10 +146,15 @@ class TrainingApp(App[None]):
         self.switcher.current = tab
         self.tab_bar.show(tab)
         self.tab.focus()
+        self.control.walk.want(self.tab.wanted)
         self.draw()
 
     def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
         self.action_open_tab(message.tab)
+
+    def on_progress_line_sought(self, message: ProgressLine.Sought) -> None:
+        if self.control.allows("walk"):
+            self.control.walk.go(message.step)
 
     def on_digit_grid_picked(self, message: DigitGrid.Picked) -> None:
         self.action_open_tab("digits")
@@ -160,7 +176,7 @@ class TrainingApp(App[None]):
     def action_quit(self) -> None:  # type: ignore[override]  # nothing here is awaited
         if isinstance(self.screen, QuitScreen):
             self.screen.dismiss(True)
-        elif self.control.phase in ("training", "paused"):
+        elif self.control.under_way:
             saves = "saving" not in self.control.source.lacks
             self.push_screen(QuitScreen(self.glyphs, saves), lambda quit: self.leaving.leave() if quit else None)
         else:
@@ -175,12 +191,13 @@ class TrainingApp(App[None]):
         if not self.screen_stack:
             return  # the app is on its way out, and there is nothing left to draw on
         kinds = self.control.take(message)
-        state = self.control.state
+        state = self.control.shown
         self.train.say_what_happened(message.events if kinds else (), state)
-        if StepTaken in kinds and isinstance(self.screen, StepScreen):
-            self.screen.view.show(state)
+        if kinds & {StepTaken, Moment} and isinstance(self.screen, StepScreen):
+            self.screen.show(state)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
-        self.draw(everything=message.answers or not routine)
+        self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
+        self.call_after_refresh(self.control.drawn)
 
     def on_print(self, message: Print) -> None:
         for line in self.train.say_printed(message.text):
@@ -192,19 +209,26 @@ class TrainingApp(App[None]):
         self.refresh_bindings()
         self.draw()
 
-    def draw(self, everything: bool = True) -> None:
-        """Shows the state: what moves fast each time, the rest when it is due, or when `everything` is asked for."""
-        state, phase = self.control.state, self.control.phase
+    def draw(self, everything: bool = True, each_batch: bool = False) -> None:
+        """Shows the state: what moves fast each time, the rest when it is due, or when `everything` is asked for.
+
+        With `each_batch` it also shows what a batch in detail has told.
+        """
+        state, phase = self.control.shown, self.control.phase
+        self.progress.slides = self.control.allows("walk")
         self.progress.show(state, phase)
         self.tab.show_often(state)
-        if not everything and time.monotonic() < self._due:
+        due = everything or time.monotonic() >= self._due
+        if (due or each_batch) and isinstance(self.tab, WeightsTab) and not self.control.looking_back:
+            self.control.ask_for_weights()
+        if not due:
+            if each_batch:
+                self.tab.show_batch(state)
             return
         self._due = time.monotonic() + self.tab.seconds
         self.notice.show(state)
         self.header.low = self.size.height < TALL
         self.header.show(state, phase)
-        if isinstance(self.tab, WeightsTab):
-            self.control.ask_for_weights()
         self.tab.show(state)
         self.tab_bar.name_examples(f"{state.data.noun.capitalize()}s")
         self.tab_bar.note = self.tab.note

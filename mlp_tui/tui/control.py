@@ -7,10 +7,11 @@ from functools import partial
 from textual.message import Message
 
 from ..config import TrainingConfig
-from ..events import BatchFinished, EpochFinished, Event, Predictions, RunFinished
-from ..runs.source import EventSource
+from ..events import BatchFinished, Drawing, EpochFinished, Event, Moment, Predictions, RunFinished, Weights
+from ..runs.source import PACES, EventSource
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
+from .walk import Later, Walk
 from .worker import Emitted, TrainingWorker
 
 
@@ -18,26 +19,51 @@ class RunControl:
     """Drives the worker thread, and adds up what it emits. `changed` is called at each change of the phase."""
 
     def __init__(
-        self, source: EventSource, post: Callable[[Message], object], changed: Callable[[], object] = lambda: None
+        self,
+        source: EventSource,
+        post: Callable[[Message], object],
+        changed: Callable[[], object] = lambda: None,
+        later: Later = lambda seconds, call: None,
+        pace: int = 0,
     ) -> None:
         self.source = source
-        self.worker = TrainingWorker(source, post)
+        self.worker = TrainingWorker(source, post, pace)
         self.state = RunState(own_loop="restart" in source.lacks)
+        self.state.pace = pace
         self.phase: Phase = "starting" if source.resumes else "loading"
         self._changed = changed
         self._weights_asked: tuple[int, int] | None = None  # at which epoch and batch
+        self.walk = Walk(self, later)
+
+    @property
+    def looking_back(self) -> bool:
+        """Whether the screen is at a past moment, or on its way there."""
+        return self.phase in ("replay", "playing")
+
+    @property
+    def under_way(self) -> bool:
+        """Whether there is a run that trains, or is paused."""
+        return (self.walk.present if self.looking_back else self.phase) in ("training", "paused")
+
+    @property
+    def shown(self) -> RunState:
+        """What is to be on the screen: the moment that was walked to, or the run as it is."""
+        return self.walk.then or self.state
 
     def enter(self, phase: Phase) -> None:
         """Goes into a phase."""
         self.phase = phase
+        if not self.looking_back:
+            self.walk.leave()
         self._changed()
 
     def allows(self, action: str) -> bool:
         """Whether a key can do that now. What does not drive the run, it always can."""
         if action not in DRIVING:
             return True
+        needs = {"resume": self.source.unfinished, "walk": self.source.past}
         possible = self.source.trains and action in PHASES[self.phase].keys and action not in self.source.lacks
-        return possible and (action != "resume" or self.source.unfinished is not None)
+        return possible and (action not in needs or needs[action] is not None)
 
     # What the keys do
 
@@ -63,14 +89,13 @@ class RunControl:
         self.enter("training")
 
     def step(self) -> None:
-        """Trains on one batch, whose six steps are then shown."""
+        """Trains on one batch, whose six steps are then shown; at a past moment they are known."""
+        if self.looking_back:
+            self.enter("replay")
+            return
         # By the thread that trains: a batch that is under way is not the one that is meant.
-        self.worker.ask(self._begin_step)
+        self.worker.ask(partial(self.worker.unpause, BatchFinished, in_detail=True))
         self.enter("paused")
-
-    def _begin_step(self) -> None:
-        self.source.detail_next_step()
-        self.worker.unpause(until=BatchFinished)
 
     def epoch(self) -> None:
         """Trains to the end of the epoch."""
@@ -80,6 +105,21 @@ class RunControl:
     def change_rate(self, direction: int) -> None:
         """Takes the next larger (1) or smaller (-1) learning rate. Each call counts, however quickly they come."""
         self.worker.ask(partial(self.source.change_learning_rate, direction))
+
+    def change_pace(self, direction: int) -> None:
+        """Takes the next faster (1) or slower (-1) pace."""
+        place = PACES.index(self.state.pace) + direction
+        self.state.pace = self.shown.pace = PACES[max(0, min(place, len(PACES) - 1))]
+        self.worker.set_pace(self.state.pace)
+        self._changed()
+
+    def play(self) -> None:
+        """Plays the run from the moment on show."""
+        self.walk.play()
+
+    def halt(self) -> None:
+        """Stays at the moment on show."""
+        self.enter("replay")
 
     def stop(self) -> None:
         """Ends the run, which saves it."""
@@ -93,7 +133,9 @@ class RunControl:
 
     def restart(self, paused: bool = False) -> None:
         """Begins a run; one that is under way is saved and left."""
+        pace = self.state.pace
         self.state = RunState()
+        self.state.pace = pace
         self._weights_asked = None
         self.worker.restart(paused)
         self.enter("loading" if paused else "starting")
@@ -123,6 +165,11 @@ class RunControl:
 
     # What the run emits
 
+    def drawn(self) -> None:
+        """Takes note that all that was taken is on the screen."""
+        self.worker.drawn()
+        self.walk.drawn()
+
     def take(self, message: Emitted) -> set[type[Event]]:
         """Adds the events to the state, and changes the phase as they say; returns the kinds of events.
 
@@ -132,7 +179,12 @@ class RunControl:
             return set()
         kinds = {type(event) for event in message.events}
         for event in message.events:
-            self.state.add(event)
+            if isinstance(event, Moment):
+                self.walk.show(event)
+            elif isinstance(event, (Drawing, Weights)):  # answers about what is on show
+                self.shown.replace(event)
+            else:
+                self.state.add(event)
         self.state.folder = self.source.folder.path if self.source.folder else None
         if not self.source.trains:
             self._watch()

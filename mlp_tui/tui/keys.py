@@ -11,18 +11,33 @@ def drive(key: str, what: str, description: str, tooltip: str = "", display: str
     return Binding(key, f"drive({what})", description, key_display=display or key[0], tooltip=tooltip)
 
 
+def walk(key: str, how: str, tooltip: str = "", display: str | None = None, show: bool = False) -> Binding:
+    """A key that goes to another moment of the run, in the phases in which one can walk."""
+    return Binding(key, f"walk({how})", "Walk", show, display, tooltip=tooltip)
+
+
 KEYS: list[BindingType] = [
     # One key, four meanings: the phase says which it has, and the line of keys shows that one.
     drive("s,space", "'start'", "Start", "start, pause, continue, resume (the space bar too)"),
     drive("s,space", "'pause'", "Pause"),
     drive("s,space", "'unpause'", "Continue"),
     drive("s,space", "'resume'", "Resume"),
+    drive("s,space", "'play'", "Play", "at a past moment: play from there; again: stop there"),
+    drive("s,space", "'halt'", "Pause"),
     drive("n", "'step'", "Step", "train on one batch, and show the six steps of the loop"),
     drive("N", "'epoch'", "Epoch", "train to the end of the epoch, and pause"),
     drive("x", "'stop'", "Stop", "stop the training and save the run; s resumes it"),
     drive("r", "'restart'", "Restart", "train anew, from the same initial weights"),
     drive("left_square_bracket", "'change_rate', -1", "Rate", "a smaller, a larger learning rate", "[ ]"),
     drive("right_square_bracket", "'change_rate', 1", "Rate", display="[ ]"),
+    drive("minus", "'change_pace', -1", "Pace", "a slower, a faster pace: 1 batch a second, or all it can", "- +"),
+    drive("plus,equals_sign", "'change_pace', 1", "Pace", display="- +"),
+    walk("comma", "'batches', -1", "a batch back, or forward, through a run that is paused or over", ", .", show=True),
+    walk("full_stop", "'batches', 1", display=", .", show=True),
+    walk("less_than_sign", "'epochs', -1", "an epoch back, or forward", "< >"),
+    walk("greater_than_sign", "'epochs', 1"),
+    walk("home", "'to_end', -1", "the run's beginning, its end; the mouse on the bar: anywhere", "home/end"),
+    walk("end", "'to_end', 1"),
     Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
     Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
     Binding("d", "detach", "Detach", tooltip="leave; the run trains on without the dashboard"),

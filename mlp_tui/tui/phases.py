@@ -7,7 +7,9 @@ from ..events import Reason
 from .pictures.glyphs import ASCII, Glyphs
 
 Phase: TypeAlias = (
-    Literal["loading", "starting", "ready", "training", "paused", "stopping"] | Literal["live", "killed"] | Reason
+    Literal["loading", "starting", "ready", "training", "paused", "stopping", "replay", "playing"]
+    | Literal["live", "killed"]
+    | Reason
 )
 """Of a run that is trained here, of one that is watched, and how either of them ended."""
 
@@ -34,20 +36,30 @@ PHASES: dict[Phase, PhaseRow] = {
     "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
     # Training begins as soon as all is loaded.
     "starting": PhaseRow("loading", ("◌", "."), "muted", ("pause", "stop", "settings")),
-    "ready": PhaseRow("ready", ("○", "o"), "key", ("start", "step", "epoch", "settings")),
+    "ready": PhaseRow("ready", ("○", "o"), "key", ("start", "step", "epoch", "change_pace", "settings")),
     "training": PhaseRow(
-        "training", ("●", ">"), "best", ("pause", "stop", "restart", "change_rate", "settings", "detach")
+        "training",
+        ("●", ">"),
+        "best",
+        ("pause", "stop", "restart", "change_rate", "change_pace", "settings", "detach"),
     ),
     "paused": PhaseRow(
         "paused",
         ("‖", "="),
         "warning",
-        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "settings", "detach"),
+        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", "walk", "settings", "detach"),
+    ),
+    # At a past moment of a run that is paused or over; "playing" goes on from there, moment by moment.
+    "replay": PhaseRow(
+        "looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", "walk", "settings")
+    ),
+    "playing": PhaseRow(
+        "playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", "walk", "settings")
     ),
     "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
-    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", "settings")),
-    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "settings")),
-    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", "settings")),
+    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", "walk", "settings")),
+    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "walk", "settings")),
+    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", "walk", "settings")),
     "failed": PhaseRow("failed", ("✗", "x"), "wrong", ("restart", "settings")),
     "live": PhaseRow("live", ("●", ">"), "best"),
     "killed": PhaseRow("killed", ("✗", "x"), "wrong"),

@@ -1,5 +1,6 @@
 """What the dashboard knows of a run: its events, added up."""
 
+import copy
 from collections import deque
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..events import (
     Event,
     LearningRateChanged,
     Mistakes,
+    Moment,
     Past,
     Predictions,
     Preparing,
@@ -48,6 +50,8 @@ class RunState:
         self.preview: Preview | None = None
         self.predictions: Predictions | None = None
         self.batch: BatchFinished | None = None
+        self.batches = 1
+        """Batches in an epoch."""
         self.finished: RunFinished | None = None
         self.rows: list[EpochFinished] = []
         self.history = LossHistory()
@@ -61,8 +65,7 @@ class RunState:
         self.changes: list[LearningRateChanged] = []
         self.prediction_snapshots: list[tuple[float, Predictions]] = []
         """The predictions so far, each with the epochs trained until then; every second one once there are many."""
-        self._snapshots_seen = 0
-        self._snapshot_step = 1
+        self._snapshot_due = 0.0  # the epochs trained from which the next one is kept
         self.mistakes: Mistakes | None = None
         self.errors: deque[tuple[int, int]] = deque(maxlen=2)
         """The epoch and the number of errors of the last two tests."""
@@ -75,37 +78,49 @@ class RunState:
         self.drawing: Drawing | None = None
         self.error = ""
         """What could not be saved and why, or nothing."""
+        self.pace = 0
+        """The batches a second that are asked for; 0: as many as the machine can."""
+        self.moment: Moment | None = None
+        """The moment of the run that this is the state of, where that is a past one; see `at`."""
+        self.lost = ""
+        """Why the moment that was asked for last cannot be had, or nothing."""
+
+    def at(self, moment: Moment) -> "RunState":
+        """The run as it was at that moment; its losses and its epochs' results are those of the whole run still."""
+        then = copy.copy(self)
+        then.moment = moment
+        then.batch = then.mistakes = then.weights = then.step = None
+        then.errors = deque(maxlen=1)
+        for event in moment.events:
+            then.replace(event)
+        past = [snapshot for snapshot in self.prediction_snapshots if snapshot[0] < then.trained]
+        then.prediction_snapshots = [*past, (then.trained, then.predictions)] if then.predictions else past
+        return then
+
+    def refresh(self, moment: Moment) -> None:
+        """Takes over what is newer in a moment of the present: predictions, weights, the batch's step."""
+        for event in moment.events:
+            if isinstance(event, (Predictions, Weights, StepTaken)):
+                self.replace(event)
 
     def add(self, event: Event) -> None:
+        """Adds what the run emitted last."""
         match event:
             case BatchFinished():
-                before, self.batch = self.batch, event
-                self.learning_rate = event.learning_rate or self.learning_rate
+                self.lost = ""
                 last = (event.epoch - 1) * event.batches + event.batch
-                losses = event.losses or (mean_since(before, event),)
+                losses = event.losses or (mean_since(self.batch, event),)
                 for number, loss in enumerate(losses, start=last - len(losses) + 1):
                     self.history.add(number, loss)
                     self.recent.append((number, loss))
             case Predictions():
-                self.predictions = event
-                if self._snapshots_seen % self._snapshot_step == 0:
-                    self.prediction_snapshots.append((self.trained, event))
-                if len(self.prediction_snapshots) > MOST_SNAPSHOTS:
-                    del self.prediction_snapshots[1::2]
-                    self._snapshot_step *= 2
-                self._snapshots_seen += 1
-            case Mistakes():
-                self.mistakes = event
-                total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
-                self.errors.append((event.epoch, total - right))
-            case DigitImages():
-                self.examples |= zip(event.indices, event.pixels or event.values, strict=True)
-            case Weights():
-                self.weights = event
-            case StepTaken():
-                self.step = event
-            case Drawing():
-                self.drawing = event
+                snapshots = self.prediction_snapshots
+                if self.trained >= self._snapshot_due:
+                    snapshots.append((self.trained, event))
+                if len(snapshots) > MOST_SNAPSHOTS:
+                    del snapshots[1::2]
+                if len(snapshots) > MOST_SNAPSHOTS // 2:  # as far apart as the others are, however often they come
+                    self._snapshot_due = snapshots[-1][0] * (1 + 0.9 / len(snapshots))
             case LearningRateChanged():
                 self.changes.append(event)
                 self.learning_rate = event.learning_rate
@@ -134,6 +149,39 @@ class RunState:
                 self.order = telling_columns(event.values, event.labels) if event.values else []
             case RunFinished():
                 self.finished = event
+        self.replace(event)
+
+    def replace(self, event: Event) -> None:
+        """Shows an event in place of the one of its kind before, and leaves the histories as they are."""
+        match event:
+            case BatchFinished():
+                self.batch, self.batches = event, event.batches
+                self.learning_rate = event.learning_rate or self.learning_rate
+            case Predictions():
+                self.predictions = event
+            case Mistakes():
+                self.mistakes = event
+                total, right = sum(map(sum, event.confusion)), sum(row[i] for i, row in enumerate(event.confusion))
+                self.errors.append((event.epoch, total - right))
+            case DigitImages():
+                self.examples |= zip(event.indices, event.pixels or event.values, strict=True)
+            case Weights():
+                self.weights = event
+            case StepTaken():
+                self.step = event
+            case Drawing():
+                self.drawing = event
+
+    def words(self, step: int) -> str:
+        """A moment of the run in words, from how many of its batches it comes after."""
+        epoch, batch = divmod(step - 1, self.batches)
+        return f"Epoch {epoch + 1}, batch {batch + 1}" if step else "Before the first batch"
+
+    @property
+    def step_on_show(self) -> StepTaken | None:
+        """The details of the last batch's step, where they are known."""
+        known = self.step and self.batch and (self.step.epoch, self.step.batch) == (self.batch.epoch, self.batch.batch)
+        return self.step if known else None
 
     @property
     def epochs(self) -> int:
@@ -167,13 +215,17 @@ class RunState:
 
     @property
     def seconds_left(self) -> float | None:
-        """The time that the rest of the training and its tests will take at the present speed."""
+        """The time that the rest of the training and its tests will take at the present speed, or at the pace."""
         if self.batch is None:
             return None
         done = self.batch.batch / self.batch.batches
         tests = self.epochs - len(self.rows)
         test_seconds = self.rows[-1].test_seconds if self.rows else 0.0
-        return (self.epochs - self.batch.epoch + 1 - done) * self.batch.seconds / done + tests * test_seconds
+        rest = self.epochs - self.batch.epoch + 1 - done
+        seconds = rest * self.batch.seconds / done
+        if self.pace:
+            seconds = max(seconds, rest * self.batches / self.pace)
+        return seconds + tests * test_seconds
 
 
 def mean_since(before: BatchFinished | None, event: BatchFinished) -> float:

@@ -56,6 +56,8 @@ def notice(state: RunState) -> tuple[str, bool]:
     """The sentence that stays on the screen, or nothing; and whether it is about an error."""
     if state.finished and state.finished.message and not (state.watched and state.watched.live):
         return state.finished.message, True
+    if state.lost:
+        return state.lost, True
     if state.error:
         return f"The run cannot be saved: {state.error}.", True
     return state.run.notice if state.run else "", False

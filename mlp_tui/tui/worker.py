@@ -7,16 +7,30 @@ from collections.abc import Callable, Hashable, Iterator
 
 from textual.message import Message
 
-from ..events import BatchFinished, DigitImages, EpochFinished, Event, Mistakes, Predictions, Preview, Weights
+from ..events import (
+    BatchFinished,
+    Detail,
+    DigitImages,
+    EpochFinished,
+    Event,
+    Mistakes,
+    Predictions,
+    Preview,
+    StepTaken,
+    Weights,
+)
 from ..runs.source import EventSource
 
 POST_SECONDS = 0.25
 """Time from one message to the next: what a person can follow, and costs the training little."""
 
+FOLLOWED = 30
+"""Batches a second up to which each of them is told in detail, and in a message of its own."""
+
 PAUSING = (BatchFinished, EpochFinished, Predictions)
 """The events at which the training may pause: the predictions of the untrained model are the first."""
 
-BUNDLED = (Preview, DigitImages, Mistakes, Weights)
+BUNDLED = (Preview, DigitImages, Mistakes, Weights, StepTaken)
 """Events that wait for one of PAUSING, which soon follows, and are posted in one message with it."""
 
 Question = Callable[[], Event | None]
@@ -41,18 +55,23 @@ class Emitted(Message):
 class TrainingWorker:
     """Pulls the events of one source on a thread of its own.
 
-    The source trains while its events are pulled; so a pause is not pulling. Every method is called by the app and
-    returns at once; what came of it, the app gets as events. The last event of each run is a RunFinished.
+    The source trains while its events are pulled; so a pause is not pulling, and a slow pace is to wait before that.
+    Every method is called by the app and returns at once; what came of it, the app gets as events. The last event of
+    each run is a RunFinished.
     """
 
-    def __init__(self, source: EventSource, post: Callable[[Message], object]) -> None:
+    def __init__(self, source: EventSource, post: Callable[[Message], object], pace: int = 0) -> None:
         self._source = source
         self._post = post
+        self._pace = pace
+        self._batch_due = 0.0  # when the next batch may be trained on
+        self._drawn = True  # whether the last batch that was told in detail is on the screen
         self._wake = threading.Condition()  # guards what follows, and wakes the thread when it changes
         self.run = 0
         """The number of the run that was asked for last, from 0; the thread may still be in the one before."""
         self._paused = True
         self._until: type[Event] | None = None
+        self._in_detail = False  # whether the steps until then are to be told in detail
         self._stop = threading.Event()
         self._next_stop: threading.Event | None = None  # of the next run, from when it is asked for until it begins
         self._closing = False
@@ -71,12 +90,20 @@ class TrainingWorker:
 
     def pause(self) -> None:
         """Pauses at the next event that allows it."""
-        self._paused = True
-
-    def unpause(self, until: type[Event] | None = None) -> None:
-        """Trains on; with `until`, as far as the next event of that kind."""
         with self._wake:
-            self._paused, self._until = False, until
+            self._paused = True
+            self._wake.notify()
+
+    def unpause(self, until: type[Event] | None = None, in_detail: bool = False) -> None:
+        """Trains on; with `until`, as far as the next event of that kind; `in_detail` at any pace."""
+        with self._wake:
+            self._paused, self._until, self._in_detail = False, until, in_detail
+            self._wake.notify()
+
+    def set_pace(self, pace: int) -> None:
+        """Trains on so many batches a second from now on; 0: as fast as it can."""
+        with self._wake:
+            self._pace, self._batch_due = pace, 0.0
             self._wake.notify()
 
     def ask(self, question: Question, name: str | None = None) -> None:
@@ -86,6 +113,12 @@ class TrainingWorker:
         """
         with self._wake:
             self._questions[name or object()] = question
+            self._wake.notify()
+
+    def drawn(self) -> None:
+        """Takes note that all that was posted is on the screen; a batch in detail waits for the one before."""
+        with self._wake:
+            self._drawn = True
             self._wake.notify()
 
     def stop(self) -> None:
@@ -100,7 +133,7 @@ class TrainingWorker:
             if self._next_stop is None:
                 self.run += 1
             self._next_stop = threading.Event()
-            self._paused, self._until = paused, None
+            self._paused, self._until, self._in_detail = paused, None, False
             self._stop.set()
             self._wake.notify()
 
@@ -126,6 +159,20 @@ class TrainingWorker:
                 run = self.run
                 self._stop, self._next_stop = self._next_stop or self._stop, None
 
+    @property
+    def _detail(self) -> Detail:
+        """What the next event is to tell."""
+        if self._in_detail or 0 < self._pace <= FOLLOWED:
+            return "steps"
+        return "batches" if self._pace else "groups"
+
+    def _pull(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The events, each as it is asked for, with the detail that is wanted then."""
+        self._source.set_detail(self._detail)
+        for event in events:
+            yield event
+            self._source.set_detail(self._detail)
+
     def _relay(self, run: int, events: Iterator[Event]) -> None:
         """Pulls a run's events, and posts them."""
         waiting: list[Event] = []
@@ -138,30 +185,45 @@ class TrainingWorker:
                 waiting.clear()
             due = time.monotonic() + POST_SECONDS
 
-        for event in events:
+        for event in self._pull(events):
             waiting.append(event)
+            if isinstance(event, Predictions) and any(isinstance(before, StepTaken) for before in waiting):
+                continue  # the BatchFinished of that step comes after them
             if isinstance(event, PAUSING):
                 if self._until and isinstance(event, self._until):
-                    self._paused, self._until = True, None
+                    self._paused, self._until, self._in_detail = True, None, False
                 if answered := bool(self._questions):
                     waiting += self._answers()
+                if not self._paused and (answered or self._detail == "steps" or time.monotonic() >= due):
+                    self._drawn = False
+                    flush(answers=answered)
+                if isinstance(event, BatchFinished):
+                    self._keep_pace(run)
                 if self._paused:
                     flush(paused=True, answers=answered)
                     self._wait(run, lambda: not self._paused or self._stop.is_set())
-                elif answered or time.monotonic() >= due:
-                    flush(answers=answered)
             elif not isinstance(event, BUNDLED):
                 flush()
         flush()
 
-    def _wait(self, run: int, done: Callable[[], bool]) -> None:
-        """Waits, and answers questions meanwhile."""
+    def _keep_pace(self, run: int) -> None:
+        """Waits until the next batch may be trained on; a pause, a stop and another pace end that at once."""
+        if pace := self._pace:
+            # From when it was due, so that the pace is kept however long a batch takes, as far as it can be.
+            self._batch_due = max(self._batch_due + 1 / pace, time.monotonic())
+            self._wait(run, lambda: self._paused or self._stop.is_set() or pace != self._pace, self._batch_due)
+            if pace <= FOLLOWED:
+                self._wait(run, lambda: self._paused or self._stop.is_set() or pace != self._pace or self._drawn)
+
+    def _wait(self, run: int, done: Callable[[], bool], until: float | None = None) -> None:
+        """Waits, at most until that time of the monotonic clock, and answers questions meanwhile."""
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: done() or self._questions)
+                left = until - time.monotonic() if until is not None else None
+                self._wake.wait_for(lambda: done() or self._questions, left)
                 if not self._questions:
                     return
-            self._post(Emitted(run, tuple(self._answers()), paused=True, answers=True))
+            self._post(Emitted(run, tuple(self._answers()), paused=self._paused, answers=True))
 
     def _answers(self) -> list[Event]:
         with self._wake:

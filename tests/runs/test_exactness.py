@@ -4,14 +4,14 @@ import random
 import threading
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
 from mlp_tui.config import TrainingConfig
 from mlp_tui.errors import UserError
-from mlp_tui.events import BatchFinished, EpochFinished, Event, RunFinished, StepTaken
+from mlp_tui.events import BatchFinished, Detail, EpochFinished, Event, RunFinished, StepTaken
 from mlp_tui.runs.folder import RunFolder
 from mlp_tui.session import Session
 
@@ -45,8 +45,8 @@ OTHERS: dict[str, dict[str, Any]] = {
 def curious(session: Session, chance: random.Random) -> list[Event | None]:
     """What a person at the dashboard may ask for between two steps."""
     asked: list[Event | None] = []
-    if chance.random() < 0.3:
-        session.detail_next_step()
+    if chance.random() < 0.5:
+        session.set_detail(chance.choice(get_args(Detail)))
     if chance.random() < 0.3:
         asked = [session.read_drawing(preview().pixels[3]), session.weights()]
     return asked

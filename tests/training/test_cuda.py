@@ -180,8 +180,8 @@ def test_steps_in_detail_change_nothing_and_show_the_gradients_of_their_own_batc
     plainly, in_detail = (TrainingState(config, data) for _ in range(2))
     run(plainly, config, data)
     for event in fit(config, data, "a-run", in_detail):
-        if isinstance(event, BatchFinished) and event.batch % 31 < 11:
-            in_detail.detail_next_step = True
+        if isinstance(event, BatchFinished):
+            in_detail.detail = "steps" if event.batch % 31 < 11 else "groups"
         if isinstance(event, StepTaken):
             norms = tuple(float(p.grad.norm()) for p in in_detail.model.parameters() if p.grad is not None)
             assert event.gradient_norms == norms

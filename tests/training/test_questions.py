@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -9,7 +10,17 @@ import torch.nn.functional as F
 from torch import nn, optim
 
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import BatchFinished, DigitImages, Event, LearningRateChanged, Mistakes, StepTaken, Weights
+from mlp_tui.events import (
+    BatchFinished,
+    Detail,
+    DigitImages,
+    Event,
+    LearningRateChanged,
+    Mistakes,
+    Predictions,
+    StepTaken,
+    Weights,
+)
 from mlp_tui.session import Session
 from mlp_tui.training.data.batches import Batches, Dataset, Examples, normalise
 from mlp_tui.training.data.centring import FAINT, centred
@@ -113,11 +124,12 @@ def test_a_step_in_detail_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
     events: list[Event] = []
     for event in session.events(threading.Event()):
         events.append(event)
-        if isinstance(event, BatchFinished) and event.batch in (1, 2):
-            session.detail_next_step()
+        if isinstance(event, BatchFinished):
+            session.set_detail("steps" if event.batch in (1, 2) else "groups")
     first, second = (event for event in events if isinstance(event, StepTaken))
     assert (first.batch, second.batch) == (2, 3)
-    after = events[events.index(first) + 1]
+    predictions, after = events[events.index(first) + 1 :][:2]
+    assert isinstance(predictions, Predictions)
     assert isinstance(after, BatchFinished) and after.batch == 2
     assert after.losses == (after.loss,) and after.loss == pytest.approx(first.loss, abs=1e-5)
     assert len(first.labels) == len(first.pixels) == len(first.logits) == 64
@@ -148,15 +160,20 @@ def test_a_step_in_detail_is_the_step_that_the_plain_loop_takes(small_mnist: Pat
         assert first.weight_norms[place] == pytest.approx(float(before[name].norm()), rel=1e-4)
 
 
-def test_steps_in_detail_change_nothing_of_the_training(small_mnist: Path) -> None:
+def test_what_is_told_of_the_steps_changes_nothing_of_the_training(small_mnist: Path) -> None:
     ends = []
-    for all_steps in (False, True):
+    for detail in get_args(Detail):
         session = Session(TrainingConfig(epochs=2, data_dir=small_mnist, device="cpu"))
+        events = []
         for event in session.events(threading.Event()):
-            if all_steps and isinstance(event, BatchFinished):
-                session.detail_next_step()
-        ends.append(event)
-    assert ends[0].test_loss == ends[1].test_loss  # type: ignore[union-attr]
+            session.set_detail(detail)
+            events.append(event)
+        assert sum(isinstance(event, BatchFinished) for event in events) <= 20
+        assert sum(isinstance(event, StepTaken) for event in events) == (20 if detail == "steps" else 0)
+        assert session.folder
+        ends.append(torch.load(session.folder.model))
+    for other in ends[1:]:
+        assert all(torch.equal(value, other[name]) for name, value in ends[0].items())
 
 
 def test_the_weights_are_emitted_at_the_end_of_a_run(small_mnist: Path) -> None:

@@ -83,13 +83,13 @@ def controlled(source: Slow) -> Iterator[tuple[RunControl, Callable[[Phase], Non
 def test_the_table_has_a_row_for_each_phase_and_a_method_or_a_screen_for_each_key() -> None:
     phases = {value for part in get_args(Phase) for value in (get_args(part) or (part,))}
     assert set(PHASES) == phases
-    assert {key for key in DRIVING if not hasattr(RunControl, key)} == {"settings", "detach"}
+    assert {key for key in DRIVING if not hasattr(RunControl, key)} == {"walk", "settings", "detach"}
 
 
 def test_what_a_key_does_follows_the_phase() -> None:
     with controlled(Slow()) as (control, reach):
         reach("ready")
-        assert {key for key in DRIVING if control.allows(key)} == {"start", "step", "epoch", "settings"}
+        assert {key for key in DRIVING if control.allows(key)} == {"start", "step", "epoch", "change_pace", "settings"}
         control.start()
         assert not control.allows("start") and control.allows("pause") and control.allows("detach")
         assert control.allows("theme")  # what does not drive the run, a key always can do
@@ -188,9 +188,9 @@ def test_four_presses_are_four_changes_of_the_rate_however_quickly_they_come() -
 
 def test_a_step_is_the_batch_after_the_one_under_way() -> None:
     source = Slow()
-    detailed: list[int] = []
+    details: list[str] = []
     with controlled(source) as (control, reach):
-        source.detail_next_step = lambda: detailed.append(1)  # type: ignore[method-assign]
+        source.set_detail = details.append  # type: ignore[assignment]
         reach("ready")
         control.start()
         source.batches.release()
@@ -200,7 +200,7 @@ def test_a_step_is_the_batch_after_the_one_under_way() -> None:
         control.step()
         source.batches.release(10)
         deadline = time.monotonic() + 10
-        while not (detailed and control.worker.paused):
+        while not ("steps" in details and control.worker.paused):
             assert time.monotonic() < deadline
             time.sleep(0.005)
         time.sleep(0.05)

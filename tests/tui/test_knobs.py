@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import Event, LearningRateChanged, RunFinished
+from mlp_tui.events import Detail, Event, LearningRateChanged, RunFinished
 from mlp_tui.runs.folder import RunFolder
 from mlp_tui.runs.listing import Run
 from mlp_tui.runs.log import EventLog
@@ -40,7 +40,6 @@ class Obedient(MadeUpSession):
         for number in count():
             epoch, batch = divmod(number, 20)
             if self.open:
-                self.open = False
                 yield made_up.step_taken()
             yield made_up.batch(epoch + 1, batch + 1, 20, 0.5)
             if batch == 19:
@@ -49,8 +48,8 @@ class Obedient(MadeUpSession):
                 yield RunFinished("stopped", epoch, None, None, 0.1)
                 return
 
-    def detail_next_step(self) -> None:
-        self.open = True
+    def set_detail(self, detail: Detail) -> None:
+        self.open = detail == "steps"
 
     def change_learning_rate(self, direction: int) -> Event | None:
         self.rates.append(next_rate(self.rates[-1] if self.rates else 0.01, direction))

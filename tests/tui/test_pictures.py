@@ -144,9 +144,6 @@ class Opened(MadeUpSession):
     def __init__(self) -> None:
         super().__init__([*made_up.opening(), made_up.step_taken(), made_up.batch(1, 1, 938, 0.5)], hold=True)
 
-    def detail_next_step(self) -> None:
-        pass
-
 
 async def step(pilot: Pilot[None]) -> None:
     await load(pilot)

@@ -1,7 +1,7 @@
 """One step of training, in detail: the notebook's six steps, as they happened to one batch."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -42,6 +42,9 @@ OTHER_LINES = 12
 PARAMETERS = 4
 """Parameters that are always on show."""
 
+AT_PRESENT = "[b]n[/b] next step  [b], .[/b] walk  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close"
+IN_THE_PAST = "[b]n[/b] next step  [b], .[/b] walk  [b]Esc[/b] close"
+
 
 class StepScreen(ModalScreen[None]):
     """Shows the last step; its keys take the next one."""
@@ -57,6 +60,8 @@ class StepScreen(ModalScreen[None]):
         Binding("n", "app.drive('step')", "Next step"),
         Binding("N", "app.drive('epoch')", "To the epoch's end"),
         Binding("s,space", "app.drive('unpause')", "Continue"),
+        Binding("comma", "app.walk('batches', -1)", "A batch back"),
+        Binding("full_stop", "app.walk('batches', 1)", "A batch forward"),
         Binding("up", "scroll(-1)", "Parameters", show=False),
         Binding("down", "scroll(1)", "Parameters", show=False),
         Binding("pageup", "scroll(-8)", "Parameters", show=False),
@@ -67,10 +72,16 @@ class StepScreen(ModalScreen[None]):
     def __init__(self, glyphs: Glyphs, colour: bool) -> None:
         super().__init__()
         self.view = StepView(glyphs, colour)
+        self._keys = Static(AT_PRESENT)
 
     def compose(self) -> ComposeResult:
         yield self.view
-        yield Static("[b]n[/b] next step  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close")
+        yield self._keys
+
+    def show(self, state: RunState) -> None:
+        """Shows the last step, or that of a past moment."""
+        self.view.show(state)
+        self._keys.update(IN_THE_PAST if state.moment else AT_PRESENT)
 
     def action_scroll(self, lines: int) -> None:
         self.view.scroll(lines)
@@ -104,10 +115,12 @@ class StepView(Lines):
         return min(count, max(PARAMETERS, (self.size.height - OTHER_LINES) // 2 - 1))
 
     def lines(self, width: int, height: int) -> list[Line]:
-        return list(self._describe_step(self._state.step)) if self._state.step else []
+        if self._state.step is not None:
+            return list(self._describe_step(self._state.step))
+        return [[self.text("No batch was trained on just before this moment.", "muted")]] if self._state.moment else []
 
     def _describe_step(self, step: StepTaken) -> Iterator[Line]:
-        predictions = [row.index(max(row)) for row in step.logits]
+        predictions = step.predictions
         right = sum(a == b for a, b in zip(predictions, step.labels, strict=True))
         size, data, listed = len(step.labels), self._state.data, self._listed
         column = 14
@@ -150,7 +163,7 @@ class StepView(Lines):
         word = "lower" if change < 0 else "higher"
         yield named("  The same batch after", f"loss {step.loss_after:.4f}, {abs(change):.4f} {word}")
 
-    def _batch(self, step: StepTaken, predictions: list[int]) -> Iterator[Line]:
+    def _batch(self, step: StepTaken, predictions: Sequence[int]) -> Iterator[Line]:
         """The first examples of the batch, as many and as large as there is room for."""
         data = self._state.data
         width, room = self.size.width - len(INDENT), self.size.height - OTHER_LINES - self._listed
@@ -175,7 +188,7 @@ class StepView(Lines):
         for line in side_by_side(blocks, columns, 1):
             yield [self.text(INDENT), *line]
 
-    def _rows(self, step: StepTaken, predictions: list[int], width: int, room: int) -> Iterator[Line]:
+    def _rows(self, step: StepTaken, predictions: Sequence[int], width: int, room: int) -> Iterator[Line]:
         """The first rows of a table, each behind what it was read as."""
         data, order = self._state.data, self._state.order
         for label, prediction, row in list(zip(step.labels, predictions, step.values, strict=True))[: max(1, room)]:

@@ -23,7 +23,6 @@ from ..widgets.answer import likeliest_first
 from ..widgets.digit_grid import DigitGrid, sizes
 from ..widgets.lines import Line, Lines
 from ..widgets.loss_chart import epoch_ticks
-from ..widgets.panel import retitle
 from .tab import OWN_LOOP, Tab
 
 PICTURE = (28, 14)
@@ -130,7 +129,7 @@ class DigitDetail(Lines):
             return
         self._state, self._chosen = state, chosen
         noun = state.data.noun.capitalize()
-        retitle(self, f"{noun} {chosen + 1} of {len(state.preview.labels)}" if state.preview else "")
+        self.retitle(f"{noun} {chosen + 1} of {len(state.preview.labels)}" if state.preview else "")
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:

@@ -18,7 +18,6 @@ from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
 from ..widgets.answer import Probabilities, ReadDigit, SeenDigit
 from ..widgets.pad import Pad
-from ..widgets.panel import retitle
 from .tab import OWN_LOOP, Tab
 
 DRAWING_SECONDS = 0.1
@@ -122,12 +121,12 @@ class DrawTab(Tab):
             self.move_child(self._bars, after=self._read)
         else:
             self.move_child(self._bars, before=self._read)
-        retitle(self._seen, "The model sees" if roomy else "It sees")
+        self._seen.retitle("The model sees" if roomy else "It sees")
         self._title_bars()
 
     def _title_bars(self) -> None:
         what = "digit" if self._state.data.digits else "class"
-        retitle(self._bars, "Probability" if self.has_class("-tiny") else f"Probability of each {what}")
+        self._bars.retitle("Probability" if self.has_class("-tiny") else f"Probability of each {what}")
 
     # Drawing
 
@@ -174,7 +173,7 @@ class DrawTab(Tab):
             self._caption.update(caption(state.data))
         self._show_answer()
         if self.pad.ink is not None and (state.batch or state.predictions) is not self._moment:
-            self._ask_after(LEARNING_SECONDS)
+            self._ask_after(DRAWING_SECONDS if state.moment else LEARNING_SECONDS)
 
     def _ask_after(self, seconds: float) -> None:
         """Has the model asked once that time has passed since the last question."""

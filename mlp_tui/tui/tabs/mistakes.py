@@ -12,10 +12,11 @@ from ..run_state import RunState
 from ..widgets.confusion_matrix import ConfusionMatrix, Pair, worst
 from ..widgets.lines import Line
 from ..widgets.mistake_gallery import MistakeGallery
-from ..widgets.panel import panel, retitle
+from ..widgets.panel import panel
 from .tab import OWN_LOOP, Tab
 
 EMPTY = "The confusion matrix appears after the first test."
+TESTING = "The model is tested as it was then. The confusion matrix appears here in a moment."
 
 
 class MistakesTab(Tab):
@@ -23,6 +24,7 @@ class MistakesTab(Tab):
 
     DEFAULT_CSS = "MistakesTab { layout: horizontal; }"
     seconds = 2.0
+    wanted = frozenset({"step", "mistakes"})
     BINDINGS = [
         Binding("left", "move(0, -1)", "Pick", key_display="arrows", tooltip="pick a cell of the confusion matrix"),
         Binding("right", "move(0, 1)", show=False),
@@ -53,7 +55,7 @@ class MistakesTab(Tab):
             self.refresh_bindings()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        why = OWN_LOOP if self._state.own_loop else EMPTY
+        why = OWN_LOOP if self._state.own_loop else TESTING if self._state.moment else EMPTY
         return [] if self._mistakes else [[self.text(line, "muted")] for line in textwrap.wrap(why, width)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -101,14 +103,18 @@ class MistakesTab(Tab):
         if mistakes:
             self.matrix.show(mistakes.confusion, self.picked, self._state.data)
             self.gallery.show(self._state, self.picked)
-            retitle(self.matrix, errors(self._state.errors))
+            moment = self._state.moment
+            self.matrix.retitle(errors(self._state.errors, self._state.words(moment.step) if moment else ""))
         self.redraw()
 
 
-def errors(tests: Sequence[tuple[int, int]]) -> str:
-    """How many errors the last of these tests found, and how many more or fewer than the one before."""
+def errors(tests: Sequence[tuple[int, int]], when: str = "") -> str:
+    """How many errors the last of these tests found, and how many more or fewer than the one before.
+
+    `when` it was is said in these words; it was after an epoch, where there are none.
+    """
     *before, (epoch, count) = tests
-    text = f"Epoch {epoch}: {count:,} error{'s' * (count != 1)}"
+    text = f"{when or f'Epoch {epoch}'}: {count:,} error{'s' * (count != 1)}"
     # A resumed run may test an epoch a second time.
     if not before or before[0][0] >= epoch:
         return text

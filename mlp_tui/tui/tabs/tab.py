@@ -17,6 +17,8 @@ class Tab(Lines, can_focus=True):
 
     seconds: ClassVar[float] = 1.0
     """Time between two drawings while training runs."""
+    wanted: ClassVar[frozenset[str]] = frozenset({"step"})
+    """What it shows of a past moment, beside the batch and the predictions: "step", "weights", "mistakes"."""
     keys_first: ClassVar[bool] = True
     """Whether its keys stand before those that drive the run."""
 
@@ -31,6 +33,10 @@ class Tab(Lines, can_focus=True):
 
     def show_often(self, state: RunState) -> None:
         """Draws what moves fast, at each message from the training."""
+
+    def show_batch(self, state: RunState) -> None:
+        """Draws what a batch in detail has told; training waits meanwhile."""
+        self.show(state)
 
     def show(self, state: RunState) -> None:
         """Draws the state of the run as it is now. It is called only while this tab is open."""

@@ -16,6 +16,7 @@ from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from ..summary import outcome, summary
 from ..widgets.accuracy_table import AccuracyTable
+from ..widgets.batch_grid import BatchGrid
 from ..widgets.digit_grid import DigitGrid
 from ..widgets.loss_chart import LossChart, Points
 from ..widgets.loss_sparkline import LossSparkline
@@ -48,6 +49,7 @@ class TrainTab(Tab):
         """The run whose losses stand behind those of this one."""
         self._printed = ""  # the beginning of a line
         self.grid = panel(DigitGrid(glyphs, colour, id="grid"), "Test digits")
+        self.batch_grid = panel(BatchGrid(glyphs, colour, id="batch"), "This batch")
 
     def compose(self) -> ComposeResult:
         with Vertical(id="left"):
@@ -56,7 +58,9 @@ class TrainTab(Tab):
             yield self.chart
             yield self.table
             yield self.messages
-        yield self.grid
+        with Vertical(id="right"):
+            yield self.grid
+            yield self.batch_grid
 
     @property
     def note(self) -> str:
@@ -68,15 +72,21 @@ class TrainTab(Tab):
     def show_often(self, state: RunState) -> None:
         self.sparkline.show(state.history)
 
+    def show_batch(self, state: RunState) -> None:
+        self.set_class(state.step_on_show is not None, "-in-detail")
+        self.grid.show(state)
+        self.batch_grid.show(state)
+
     def show(self, state: RunState) -> None:
         self._state = state
-        lines = summary(state)
-        self.set_class(bool(lines), "-finished")
-        self.summary.update("\n".join(lines))
+        text = "\n".join(summary(state))
+        self.set_class(bool(text), "-finished")
+        if text != self.summary.content:  # it costs laying out the whole screen
+            self.summary.update(text)
         self.chart.show(state)
         self.table.show(state.rows, state.epochs, state.resume_points)
         self.set_class(state.own_loop and state.preview is None, "-no-examples")
-        self.grid.show(state)
+        self.show_batch(state)
 
     # Another run behind this one
 

@@ -14,6 +14,9 @@ from ..widgets.hidden_units import BESIDE, UnitDetail, UnitPage
 from ..widgets.lines import Line
 from .tab import OWN_LOOP, Tab
 
+MOST_MOVED = 4
+"""The units that are named as those whose weights a step moved most."""
+
 LOADING = "The hidden units appear here as soon as the model is loaded."
 ASKED = "The model is asked for its weights. The hidden units appear here in a moment."
 WATCHED = "The hidden units appear here when the run logs its weights: once a minute, and at its end."
@@ -27,6 +30,7 @@ class WeightsTab(Tab):
 
     DEFAULT_CSS = "WeightsTab { layout: horizontal; }"
     seconds = 2.0
+    wanted = frozenset({"step", "weights"})
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Unit", key_display="arrows", tooltip="choose another hidden unit, or click on it"),
         Binding("right", "move(1)", show=False),
@@ -34,8 +38,6 @@ class WeightsTab(Tab):
         Binding("down", "move_row(1)", show=False),
         Binding("pageup", "move_page(-1)", show=False, key_display="PgUp/PgDn", tooltip="the units before, or after"),
         Binding("pagedown", "move_page(1)", show=False),
-        Binding("home", "first", show=False, key_display="home/end", tooltip="the first hidden unit, the last"),
-        Binding("end", "last", show=False),
     ]
 
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
@@ -51,6 +53,14 @@ class WeightsTab(Tab):
     def compose(self) -> ComposeResult:
         yield self.page
         yield self.detail
+
+    @property
+    def note(self) -> str:
+        step = self._state.step_on_show
+        if step is None or not step.unit_updates or self._weights is None:
+            return ""
+        units = sorted(range(len(step.unit_updates)), key=lambda unit: -step.unit_updates[unit])[:MOST_MOVED]
+        return f"moved most: {', '.join(str(unit + 1) for unit in units)}"
 
     def on_resize(self) -> None:
         self._draw()
@@ -93,7 +103,7 @@ class WeightsTab(Tab):
             return NO_PIXELS
         if state.watched is not None:
             return WATCHED if state.watched.live else NONE
-        if state.finished is not None:
+        if state.finished is not None and state.moment is None:
             return NONE
         return ASKED if state.predictions else LOADING
 
@@ -111,13 +121,6 @@ class WeightsTab(Tab):
 
     def action_move_page(self, pages: int) -> None:
         self.action_move(pages * self.page.arrangement.room)
-
-    def action_first(self) -> None:
-        self.action_move(-self.chosen)
-
-    def action_last(self) -> None:
-        if self._weights is not None:
-            self.action_move(len(self._weights.incoming))
 
     def on_mouse_scroll_up(self) -> None:
         self.action_move_page(-1)

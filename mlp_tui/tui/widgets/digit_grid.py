@@ -17,7 +17,6 @@ from ..pictures.digits import picture
 from ..pictures.glyphs import Glyphs
 from ..run_state import RunState
 from .lines import Line, Lines
-from .panel import retitle
 
 SIZES = ((18, 9), (14, 7), (10, 5), (8, 4))
 """Cells that a digit may take, width and height; the largest with room for all digits is chosen."""
@@ -26,14 +25,8 @@ CAPTION, NAMED_CAPTION = (2, 0), (10, 0)
 """The cell of an example where there is no room for pictures: its caption alone, a digit or a name."""
 
 
-class DigitGrid(Lines):
+class ExampleGrid(Lines):
     """A picture and a caption for each example; or the rows of a table, one below the other."""
-
-    @dataclass
-    class Picked(Message):
-        """A digit was clicked: its place among the examples."""
-
-        place: int
 
     arrangement = Arrangement(SIZES[-1], 1, 1, 1)
     _preview: Preview | None = None
@@ -44,27 +37,13 @@ class DigitGrid(Lines):
     _first = 0
     """The first digit on show, where not all have room."""
 
-    def show(self, state: RunState) -> None:
-        """Draws the examples, with the predictions where there are any."""
-        if state.preview is not self._preview or state.predictions is not self._predictions:
-            self._preview, self._predictions = state.preview, state.predictions
-            self._data, self._order = state.data, state.order
-            self.redraw()
-
-    def choose(self, place: int) -> None:
-        """Marks the digit at that place, and brings it into view."""
-        self._chosen = place
-        self.redraw()
-
-    def on_click(self, event: Click) -> None:
-        at = event.get_content_offset(self)
-        place = self.arrangement.place(at.x, at.y - (not self._data.pictures)) if at else None
-        if self._preview and place is not None and self._first + place < len(self._preview.labels):
-            self.post_message(self.Picked(self._first + place))
+    def title(self, shown: int) -> str:
+        """What stands above so many of the examples."""
+        raise NotImplementedError
 
     def lines(self, width: int, height: int) -> list[Line]:
         if (preview := self._preview) is None:
-            retitle(self, "Test digits")
+            self.retitle(self.title(0))
             return []
         count, data = len(preview.labels), self._data
         if data.pictures:
@@ -79,7 +58,7 @@ class DigitGrid(Lines):
             start = self._chosen // step * step
             self._first = min(max(self._first, start + step - arrangement.room), start)
         shown = range(self._first, min(self._first + arrangement.room, count))
-        retitle(self, title(preview, self._predictions, len(shown), data))
+        self.retitle(self.title(len(shown)))
         if not data.pictures:
             return self._rows(preview, shown, width)
         blocks = []
@@ -126,13 +105,43 @@ def sizes(data: Data, height: int) -> Sequence[Cell]:
     return SIZES[:-1] if named else SIZES
 
 
-def title(preview: Preview, predictions: Predictions | None, shown: int, data: Data) -> str:
-    """How many of the examples are read right; and how many are on show, where not all are."""
-    text, count = f"Test {data.noun}s", len(preview.labels)
-    if predictions:
-        right = sum(a == b for a, b in zip(predictions.predictions, preview.labels, strict=True))
-        text += f": {right} of {count} right"
-    return text if shown == count else f"{text}, {shown} shown"
+class DigitGrid(ExampleGrid):
+    """The test examples on show, one of which may be chosen."""
+
+    @dataclass
+    class Picked(Message):
+        """A digit was clicked: its place among the examples."""
+
+        place: int
+
+    def show(self, state: RunState) -> None:
+        """Draws the examples, with the predictions where there are any."""
+        if state.preview is not self._preview or state.predictions is not self._predictions:
+            self._preview, self._predictions = state.preview, state.predictions
+            self._data, self._order = state.data, state.order
+            self.redraw()
+
+    def choose(self, place: int) -> None:
+        """Marks the digit at that place, and brings it into view."""
+        self._chosen = place
+        self.redraw()
+
+    def on_click(self, event: Click) -> None:
+        at = event.get_content_offset(self)
+        place = self.arrangement.place(at.x, at.y - (not self._data.pictures)) if at else None
+        if self._preview and place is not None and self._first + place < len(self._preview.labels):
+            self.post_message(self.Picked(self._first + place))
+
+    def title(self, shown: int) -> str:
+        """How many of the examples are read right; and how many are on show, where not all are."""
+        text = f"Test {self._data.noun}s"
+        if self._preview is None:
+            return text
+        count = len(self._preview.labels)
+        if self._predictions:
+            right = sum(a == b for a, b in zip(self._predictions.predictions, self._preview.labels, strict=True))
+            text += f": {right} of {count} right"
+        return text if shown == count else f"{text}, {shown} shown"
 
 
 def caption(

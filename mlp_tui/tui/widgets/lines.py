@@ -1,5 +1,7 @@
 """The base of most widgets: lines of text that are made when something changes, and kept until then."""
 
+from typing import TypeVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -7,6 +9,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ..pictures.glyphs import UNICODE, Glyphs
+
+L = TypeVar("L", bound="Lines")
 
 Line = list[Segment]
 """Segments with a complete style, background included, or with none: they get the widget's own."""
@@ -34,6 +38,9 @@ class Lines(Widget):
     """
     COMPONENT_CLASSES = {"title", "muted", "faint", "key", "picked", "right", "best", "warning", "wrong"}
 
+    _title_line: Region | None = None
+    """While the title changes: where it is, from the top left corner of what is in the panel."""
+
     def __init__(self, glyphs: Glyphs = UNICODE, colour: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
@@ -52,6 +59,19 @@ class Lines(Widget):
             self.refresh()
         elif differ := [y for y, line in enumerate(self._lines) if line != before[y]]:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in differ))
+
+    def retitle(self, title: str) -> None:
+        """Sets a panel's title; only where it differs, and no more than its line is painted again."""
+        if self.border_title != title:
+            self._title_line = Region(*-self.content_offset, self.outer_size.width, 1)
+            self.border_title = title
+            self._title_line = None
+
+    def refresh(self: L, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> L:
+        if self._title_line:  # Textual would have all of the panel painted
+            regions = (self._title_line,)
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
 
     def _made(self) -> list[Line]:
         self._base = self.rich_style  # looked up once for all lines: it costs more than a line

@@ -1,5 +1,6 @@
 """Train and test loss, with axes."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +10,21 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Click
+from textual.strip import Strip
 
 from ..history import means
 from ..pictures.glyphs import ASCII, UNICODE, Glyphs
 from ..run_state import RunState
 from .lines import Line, Lines
-from .panel import retitle
 
 SMOOTH_POINTS = 60
 """The points of a smoothed train curve over the whole run, each a mean of its share of the batches."""
 
 ROUGH_POINTS = 200
 """The points of a train curve that is not smoothed: more cost time, and the eye hardly sees them."""
+
+LEFT = 6
+"""The columns left of the curves: the numbers of the loss axis, and the axis itself."""
 
 plotext.terminal.limit(False, False)  # the panel's size counts, not the terminal's
 
@@ -75,18 +79,19 @@ class LossChart(Lines):
         """Where the train curve is read, in epochs trained; None where there is no cursor."""
         self.other: tuple[str, Points, Points] | None = None
         """Another run to compare with: its name, its train curve and its tests."""
+        self._plotted: tuple[object, list[Line]] = None, []  # what the lines were made from; these, without a cursor
 
     def show(self, state: RunState) -> None:
         """Draws the losses so far."""
         self._state = state
         self._curves = self._choose()
-        retitle(self, self._title())
+        self.retitle(self._title())
         self.redraw()
 
     def move_cursor(self, steps: int) -> None:
         """Moves the cursor along the train curve; from its ends it leaves the chart."""
         train = self._curves.train
-        if train:
+        if train and not self._state.moment:
             place = nearest(train, self.cursor) + steps if self.cursor is not None else (0 if steps > 0 else -1)
             self.cursor = train[place][0] if -1 <= place < len(train) and (place >= 0 or self.cursor is None) else None
             self.show(self._state)
@@ -94,16 +99,15 @@ class LossChart(Lines):
     def on_click(self, event: Click) -> None:
         at, curves = event.get_content_offset(self), self._curves
         if at is not None and curves.train:
-            left = 6  # the numbers of the loss axis
-            share = (at.x - left) / max(1, self.size.width - left - 1)
+            share = (at.x - LEFT) / max(1, self.size.width - LEFT - 1)
             there = curves.start + (curves.end - curves.start) * share
             self.cursor = curves.train[nearest(curves.train, there)][0]
             self.show(self._state)
 
     def _choose(self) -> Curves:
         state = self._state
-        batches = state.batch.batches if state.batch else 1
-        trained = state.trained
+        batches = state.batches
+        trained = state.history.batches / batches  # also where a past moment is on show
         start, end = 0.0, float(state.epochs)
         if self.recent:
             train = [(number / batches, loss) for number, loss in state.recent]
@@ -130,17 +134,21 @@ class LossChart(Lines):
             end=end,
             resume_points=[resume_point for resume_point in state.resume_points if start < resume_point < end],
             changes=[change for change in changes if start < change < end],
-            cursor=train[nearest(train, self.cursor)][0] if self.cursor is not None and train else None,
+            cursor=state.moment.step / batches
+            if state.moment
+            else train[nearest(train, self.cursor)][0]
+            if self.cursor is not None and train
+            else None,
         )
 
     def _title(self) -> str:
         glyphs, curves = self._glyphs, self._curves
-        if curves.cursor is not None and self._state.batch:
+        if moment := self._state.moment:
+            then = self._state.batch
+            return self._state.words(moment.step) + (f": loss {then.loss:.4f}" if then else "")
+        if curves.cursor is not None and curves.train:
             at, loss = curves.train[nearest(curves.train, curves.cursor)]
-            batches = self._state.batch.batches
-            number = max(1, round(at * batches))
-            epoch, batch = divmod(number - 1, batches)
-            return f"Epoch {epoch + 1}, batch {batch + 1}: loss {loss:.4f}"
+            return f"{self._state.words(max(1, round(at * self._state.batches)))}: loss {loss:.4f}"
         title = "Last batches" if self.recent else "Loss by epoch"
         title += f"  [$primary]{glyphs.done} train[/]  [$secondary]{glyphs.test_marker} {self._state.split}[/]"
         if self.other:
@@ -154,16 +162,32 @@ class LossChart(Lines):
             part: self.get_component_styles(f"loss-chart--{part}").color.rgb
             for part in ("train", "test", "other", "axes", "mark")
         }
-        ansi = plot(width, height, self._curves, self._glyphs, colours, self.logarithmic)
-        # The colours alone: plotext paints a background of its own behind its axes.
-        own = self.rich_style
-        return [
-            [
-                Segment(text, own + Style(color=style.color) if style else None)
-                for text, style, _ in line.render(self.app.console, end="")
+        own, curves = self.rich_style, dataclasses.replace(self._curves, cursor=None)
+        made_from = width, height, curves, colours, self.logarithmic, own
+        if made_from != self._plotted[0]:  # it takes 15 ms, and the cursor often moves alone
+            ansi = plot(width, height, curves, self._glyphs, colours, self.logarithmic)
+            # The colours alone: plotext paints a background of its own behind its axes.
+            lines = [
+                [
+                    Segment(text, own + Style(color=style.color) if style else None)
+                    for text, style, _ in line.render(self.app.console, end="")
+                ]
+                for line in Text.from_ansi(ansi).split("\n")
             ]
-            for line in Text.from_ansi(ansi).split("\n")
-        ]
+            self._plotted = made_from, lines
+        lines, at = self._plotted[1], self._curves.cursor
+        if at is None or not curves.start <= at <= curves.end:
+            return lines
+        column = LEFT + round((at - curves.start) / (curves.end - curves.start) * (width - LEFT - 1))
+        style = self.get_component_rich_style("loss-chart--axes")
+        return [*(crossed(line, column, style, self._glyphs) for line in lines[:-1]), lines[-1]]
+
+
+def crossed(line: Line, column: int, style: Style, glyphs: Glyphs) -> Line:
+    """A line of the chart with the cursor in that column, behind the curves and across the axis."""
+    before, here, after = Strip(line).divide((column, column + 1, sum(segment.cell_length for segment in line)))
+    mark = {" ": glyphs.axis, "─": "┼", "-": "+"}.get(here.text)
+    return [*before, *([Segment(mark, style)] if mark else here), *after]
 
 
 def nearest(points: Points, at: float) -> int:
@@ -221,8 +245,6 @@ def plot(
         figure.line(resume_point, orientation="vertical", style="dotted", pixel=pixels["axes"])
     for change in curves.changes:
         figure.line(change, orientation="vertical", style="dotted", pixel=pixels["mark"])
-    if curves.cursor is not None:
-        figure.line(curves.cursor, orientation="vertical", pixel=pixels["axes"])
     for points, part, code in layers:
         if points:
             xs, ys = map(list, zip(*points, strict=True))

@@ -7,7 +7,6 @@ from ..history import LossHistory, means
 from ..pictures.bars import columns
 from ..pictures.glyphs import UNICODE, Glyphs
 from .lines import Line, Lines
-from .panel import retitle
 
 
 class LossSparkline(Lines):
@@ -25,7 +24,7 @@ class LossSparkline(Lines):
     def show(self, history: LossHistory) -> None:
         """Draws the history as it is now."""
         self._history = history
-        retitle(self, "Loss of each batch" + (f": {history.latest:.3f}" if history.batches else ""))
+        self.retitle("Loss of each batch" + (f": {history.latest:.3f}" if history.batches else ""))
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:

@@ -15,7 +15,6 @@ from ..pictures.digits import picture
 from ..run_state import RunState
 from .confusion_matrix import Pair
 from .lines import Line, Lines
-from .panel import retitle
 
 SHOWN = 20
 """The most digits that the gallery shows."""
@@ -52,7 +51,7 @@ class MistakeGallery(Lines):
         room = min(SHOWN, columns * count) if data.pictures else max(1, height - 1)
         pairs = enumerate(zip(mistakes.labels, mistakes.predictions, strict=True))
         places = [i for i, pair in pairs if self._picked in (None, pair)][:room]
-        retitle(self, escape(title(mistakes.confusion, self._picked, len(places), width, data)))
+        self.retitle(escape(title(mistakes.confusion, self._picked, len(places), width, data)))
         if not places:
             return [[self.text(line)] for line in textwrap.wrap(nothing(self._picked, data), width)]
         if not data.pictures:

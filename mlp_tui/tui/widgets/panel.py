@@ -12,9 +12,3 @@ def panel(widget: W, title: str) -> W:
     widget.add_class("panel")
     widget.border_title = title
     return widget
-
-
-def retitle(widget: Widget, title: str) -> None:
-    """Sets a panel's title; only where it differs, since it costs drawing the panel."""
-    if widget.border_title != title:
-        widget.border_title = title

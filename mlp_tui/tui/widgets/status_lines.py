@@ -1,9 +1,13 @@
 """The lines at the top: what is trained and on what, and how far it is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from textual.events import MouseDown, MouseMove, MouseUp
+from textual.message import Message
 from textual.widgets import Static
 
+from ...events import Moment
 from ...headless.data import cut, printable
 from ..phases import PHASES, Phase
 from ..pictures.bars import bar
@@ -11,6 +15,9 @@ from ..pictures.glyphs import UNICODE, Glyphs
 from ..run_state import RunState
 from ..summary import clock, notice, outcome
 from .lines import Line, Lines
+
+LEAST_BAR = 20
+"""The cells of a bar that stands beside sentences, where there is room for it."""
 
 LONGEST = 30
 """The most cells that the name of a data set or of a model takes."""
@@ -72,6 +79,8 @@ class RunHeader(StatusLine):
         status = PHASES[self._phase].label(self._glyphs)
         if self._state.watched:
             status += f", last event {clock(self._state.watched.age)} ago"
+        if self._state.pace and "change_pace" in PHASES[self._phase].keys:
+            status += f", {self._state.pace} batch{'es' * (self._state.pace != 1)}/s"
         facts = describe(self._state, self._glyphs.ellipsis)
         notice = self._state.run.notice if self._state.run else ""
         if notice and self.low:
@@ -107,18 +116,34 @@ def describe(state: RunState, ellipsis: str = "…") -> list[str]:
 
 
 class ProgressLine(StatusLine):
-    """A bar over the whole run, with epoch, batch, speed and the time left; before it, what is loaded."""
+    """A bar over the whole run, with epoch, batch, speed and the time left; before it, what is loaded.
 
+    At a past moment, and where the run is over, the bar is a slider: where the mouse is held is a moment to go to.
+    """
+
+    @dataclass
+    class Sought(Message):
+        """The mouse points at the moment after that many batches of the run."""
+
+        step: int
+
+    slides: bool = False
+    """Whether one can walk through the run now."""
     waiting: Sequence[str] = ()
     """What the program waits for before it ends, in short sentences, the most important first."""
 
     def parts(self, width: int) -> Sequence[tuple[str, str]]:
         state = self._state
+        self._track = (0, 0)
         if self.waiting:
             return [(fitting(self.waiting, width), "warning")]
+        if state.moment is not None:
+            return self._looking_back(state.moment, width)
         if state.finished is not None:
             again = [] if state.watched or state.own_loop else ["Press r to train anew."]
-            return [(fitting([*outcome(state), *again], width), "")]
+            words = fitting([*outcome(state), *again], width - (LEAST_BAR + 2 if self.slides else 0))
+            bar = self._bar(len(words) + 2, width, state.fraction) if self.slides else []
+            return [(words, ""), *([("  ", ""), *bar] if bar else [])]
         if state.run is None or (state.own_loop and state.batch is None):
             return self._preparing(width)
         if state.batch is None and state.watched:
@@ -133,10 +158,36 @@ class ProgressLine(StatusLine):
             f"{clock(seconds):>6} left",
             f"{batch.images_per_second:>9,.0f} {state.data.speed}",
         ]
+        if state.pace:  # what the machine could do says nothing then
+            facts.pop()
         while len(facts) > 1 and len(left) + len("  ".join(facts)) + 10 > width:
             facts.pop()
         right = "  ".join(facts)
-        return [(left, "title"), *self._bar(width - len(left) - len(right), state.fraction), (right, "")]
+        return [(left, "title"), *self._bar(len(left), width - len(right), state.fraction), (right, "")]
+
+    def _looking_back(self, moment: Moment, width: int) -> Sequence[tuple[str, str]]:
+        """The moment on the bar, in words and as a number."""
+        state = self._state
+        epoch, batch = divmod(max(0, moment.step - 1), state.batches)
+        left = f"Epoch {epoch + 1:>{len(str(state.epochs))}}/{state.epochs} "
+        facts = [f" batch {batch + (moment.step > 0):>{len(str(state.batches))}}/{state.batches}"]
+        facts.append(f"after {moment.step:>{len(f'{moment.last:,}')},} of {moment.last:,} batches")
+        while len(facts) > 1 and len(left) + len("  ".join(facts)) + LEAST_BAR > width:
+            facts.pop()
+        right = "  ".join(facts)
+        whole = state.epochs * state.batches
+        bar = self._bar(len(left), width - len(right), moment.last / whole)
+        cells = self._track[1]
+        place = min(cells - 1, round(moment.step / whole * (cells - 1)))
+        text = "".join(part for part, _ in bar)
+        done = len(bar[0][0])
+        knob = [
+            (text[:place], "status--bar"),
+            (self._glyphs.test_marker, "key"),
+            (text[place + 1 : max(done, place + 1)], "muted"),
+            (text[max(done, place + 1) :], "faint"),
+        ]
+        return [(left, "title"), *(knob if cells > 0 else []), (right, "")]
 
     def _preparing(self, width: int) -> Sequence[tuple[str, str]]:
         preparing = self._state.preparing
@@ -146,11 +197,34 @@ class ProgressLine(StatusLine):
             return [(f"{preparing.what}{self._glyphs.ellipsis}", "")]
         amount = f"  {preparing.done / 1e6:5.1f} of {preparing.total / 1e6:.1f} MB"
         room = width - len(preparing.what) - len(amount) - 2
-        return [(f"{preparing.what}  ", ""), *self._bar(room, preparing.done / preparing.total), (amount, "")]
+        start = len(preparing.what) + 2
+        done = preparing.done / preparing.total
+        return [(f"{preparing.what}  ", ""), *self._bar(start, start + room, done), (amount, "")]
 
-    def _bar(self, width: int, fraction: float) -> list[tuple[str, str]]:
-        done, todo = bar(fraction, max(0, width), self._glyphs.todo + self._glyphs.done)
+    def _bar(self, start: int, end: int, fraction: float) -> list[tuple[str, str]]:
+        self._track = start, max(0, end - start)
+        done, todo = bar(fraction, max(0, end - start), self._glyphs.todo + self._glyphs.done)
         return [(done, "status--bar"), (todo, "faint")]
+
+    # The mouse
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        start, width = self._track
+        if self.slides and start <= event.x < start + width:
+            self.capture_mouse()
+            self._seek(event.x)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        if self.app.mouse_captured is self:
+            self._seek(event.x)
+
+    def on_mouse_up(self, event: MouseUp) -> None:
+        self.release_mouse()
+
+    def _seek(self, x: int) -> None:
+        start, width = self._track
+        share = max(0.0, min(1.0, (x - start) / max(1, width - 1)))
+        self.post_message(self.Sought(round(share * self._state.epochs * self._state.batches)))
 
 
 def fitting(sentences: Sequence[str], width: int) -> str:

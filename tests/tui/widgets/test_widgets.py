@@ -65,7 +65,7 @@ def test_the_chart_fills_its_panel(width: int, height: int) -> None:
 @pytest.mark.parametrize("losses", [[], [math.nan], [math.nan, math.inf, 1.0], [0.0, 0.0], [1e30, 1.0], [0.3, 0.3]])
 def test_the_chart_takes_any_loss(losses: list[float], logarithmic: bool) -> None:
     points = [(float(i), loss) for i, loss in enumerate(losses)]
-    ansi = plot(60, 12, Curves(points, points, points, points, end=5, cursor=1.0), ASCII, COLOURS, logarithmic)
+    ansi = plot(60, 12, Curves(points, points, points, points, end=5), ASCII, COLOURS, logarithmic)
     assert len(Text.from_ansi(ansi).plain.split("\n")) == 12
 
 
