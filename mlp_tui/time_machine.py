@@ -1,12 +1,23 @@
 """TimeMachine: any moment of a run, had again: what the model was then, and what it made of the data."""
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import TrainingConfig
 from .errors import UserError, said
-from .events import BatchFinished, BatchSkipped, EpochFinished, Event, LearningRateChanged, Moment, Past, RunStarted
+from .events import (
+    BatchFinished,
+    BatchSkipped,
+    EpochFinished,
+    Event,
+    Forked,
+    LearningRateChanged,
+    Moment,
+    Past,
+    RunStarted,
+)
 from .runs.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -59,10 +70,12 @@ class TimeMachine:
         match event:
             case Past():
                 for each in event.events:
-                    if isinstance(each, (LearningRateChanged, BatchSkipped)):
-                        self._journal.append(each)
+                    if isinstance(each, (LearningRateChanged, BatchSkipped, Forked)):
+                        self.emit(each)
             case LearningRateChanged() | BatchSkipped():
                 self._journal.append(event)
+            case Forked():
+                self._journal.clear()  # the branch begins with what was done until then
             case RunStarted():
                 self._snapshots.keep(self._live)  # not in the training's time, and the first one takes longest
             case BatchFinished():
@@ -100,6 +113,22 @@ class TimeMachine:
     def leave(self) -> None:
         """Goes back to where the run itself is."""
         self.state = self._live
+
+    def state_at(self, step: int) -> "TrainingState":
+        """The state after that many batches of the run, the run's own where it is there. Raises UserError."""
+        if step == self.last:
+            return self._live
+        try:
+            self.replay.go(step)
+        except UserError:
+            raise
+        except Exception as error:  # a model of the user's own may do anything
+            raise UserError(f"This moment cannot be had again: {said(error)}") from error
+        return self.replay.state
+
+    def settings_at(self, step: int) -> TrainingConfig:
+        """The run's settings, with the learning rate after that many batches. Raises UserError."""
+        return dataclasses.replace(self._config, learning_rate=self.state_at(step).learning_rate)
 
     def _had_again(self, step: int, wanted: Collection[str]) -> Iterator[Event]:
         from .training.fit import mistakes, on_show, predict

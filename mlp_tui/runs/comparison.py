@@ -7,7 +7,7 @@ from ..config import TrainingConfig, as_text
 from ..events import EpochFinished, Mistakes
 from .folder import RunFolder
 
-SAME_RUN = {"runs_dir", "checkpoint_seconds", "test_batch_size", "data_dir"}
+SAME_RUN = {"runs_dir", "checkpoint_seconds", "test_batch_size", "data_dir", "tripwire"}
 """Settings that change nothing of what comes out."""
 
 

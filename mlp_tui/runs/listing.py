@@ -10,7 +10,7 @@ from ..config import TrainingConfig, as_text
 from ..errors import UserError
 from ..events import BatchFinished, EpochFinished, Event, Reason, RunFinished
 from .folder import RunFolder
-from .log import BATCH, TAIL, beginning, parsed
+from .log import BATCH, EPOCH, TAIL, beginning, parsed
 
 POINTS = 200
 """At most so many points make a loss curve."""
@@ -30,13 +30,13 @@ SAME_RESULT = {
     "threads",
     "runs_dir",
     "checkpoint_seconds",
+    "tripwire",
     "history_mb",
 }
 """Settings that say nothing of how a run learns, or that have a column of their own."""
 
 USUAL = TrainingConfig()
 
-EPOCH = beginning(EpochFinished(0, 0, 0, 0, 0, 0, 0, 0))
 END = beginning(RunFinished("completed", 0, None, None, 0))
 
 

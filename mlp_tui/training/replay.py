@@ -58,6 +58,7 @@ class Replay:
         journal: Sequence[Change],
         first: int = 0,
     ) -> None:
+        self.first = first
         self._config, self._dataset = config, dataset
         self._snapshots, self._journal = snapshots, journal
         with random_numbers.kept(choose_device(config.device)[0]):
@@ -69,7 +70,7 @@ class Replay:
 
     def _begin(self) -> None:
         """Makes what the steps are taken with, after a state was loaded."""
-        self._loader, self._loss_fn, self._steps = prepare(self._config, self._dataset, self.state)
+        self._loader, self.loss_fn, self._steps = prepare(self._config, self._dataset, self.state)
         self.state.model.train()
         self._iterate()
 
@@ -101,7 +102,7 @@ class Replay:
             under_way, totals = self._loader.under_way, state.totals
             if loss is None or under_way is None:
                 return None
-            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self._loss_fn)
+            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self.loss_fn)
         batch = BatchFinished(
             epoch=state.epoch + 1,
             batch=totals.batches,
@@ -115,6 +116,18 @@ class Replay:
             losses=(loss,),
         )
         return batch, details
+
+    def last_batch(self) -> tuple[Tensor, Tensor]:
+        """The batch that was trained on last, inputs and targets, as the model takes them."""
+        under_way = self._loader.under_way
+        assert under_way is not None
+        return self._loader.fetch(under_way.rows)
+
+    def prepare_batch(self) -> bool:
+        """Does what comes before the next batch: ends an epoch, and does what a hand did; whether that skipped it."""
+        if self.state.totals.batches == self.state.batches:
+            self._end_epoch()
+        return self._apply_changes()
 
     # From one state to the next
 
@@ -146,9 +159,7 @@ class Replay:
         """
         state, loss = self.state, None
         while state.step < step:
-            if state.totals.batches == state.batches:
-                self._end_epoch()
-            if self._apply_changes():
+            if self.prepare_batch():
                 loss = None
                 continue
             here = state.step
@@ -156,7 +167,7 @@ class Replay:
             stops += [self._step_of(change) for change in self._journal]
             count = min(stop for stop in stops if stop > here) - here
             if self._steps is None:
-                stepped = take_steps(state.model, self._batches, count, self._loss_fn, state.optimizer)
+                stepped = take_steps(state.model, self._batches, count, self.loss_fn, state.optimizer)
             else:
                 stepped = self._steps(self._batches, count)
             loss = state.totals.add(stepped)[-1]

@@ -178,8 +178,8 @@ class TrainingState:
         # A run that was saved before schedules were objects kept the rate that was set in the optimizer.
         self.schedule.base_rate = float(state.get("base_rate", self.optimizer.param_groups[0]["lr"]))
         self.schedule.steps = int(state.get("steps", 0))
-        if isinstance(self.optimizer, Adam):  # it counts for itself; of a parameter that some steps leave out, too few
-            self.optimizer.steps = max(self.optimizer.steps, self.schedule.steps)
+        if isinstance(self.optimizer, Adam):  # it counts for itself, and its tensors may have counted other steps
+            self.optimizer.steps = self.schedule.steps or self.optimizer.steps
         self.epoch = state["epoch"]
         self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
         if self.totals.batches > self.batches:
