@@ -1,6 +1,6 @@
 """A branch: a run's folder, made so that to resume it is to go on from a moment of another run."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import TrainingConfig
 from .errors import UserError
@@ -19,37 +19,40 @@ LONGEST = 200
 
 def branch(
     parent: RunFolder,
-    state: "TrainingState",
-    is_last: bool,
+    live: "TrainingState",
+    saved: dict[str, Any],
     dataset: "Dataset",
     old: TrainingConfig,
     new: TrainingConfig,
-) -> RunFolder:
-    """A new run beside its `parent`, which had the `old` settings, from where `state` is, with the `new` ones.
+) -> tuple[RunFolder, Forked]:
+    """A new run beside its `parent`, with the `new` settings, from the moment whose state dict was `saved`.
 
-    `is_last`: the state is where the parent has come to, with what a hand did there. Raises UserError.
+    The parent had the `old` settings, and has come to where `live` is. Raises UserError.
     """
     from .training import checkpoint
     from .training.fork import forked
 
-    epoch, batch = state.epoch + 1, state.totals.batches
-    if new.epochs <= (done := state.step // state.batches):
-        raise UserError(f"--epochs must be more than the {done} that are done, not {new.epochs}.")
-    training, step = forked(state, dataset, old, new)
-    event = Forked(parent.name, epoch, batch)
-    log = until(parent.read_log(0)[0], state.epoch, batch, is_last) + to_json(event).encode() + b"\n"
+    epochs, batches = saved["epoch"], saved["totals"]["batches"]
+    now = epochs * live.batches + batches
+    if new.epochs <= (done := now // live.batches):
+        raise UserError(f"--epochs must be more than the {done} that are done at this moment, not {new.epochs}.")
+    training, step = forked(saved, live.model, dataset, old, new)
+    event = Forked(parent.name, epochs + 1, batches)
+    log = until(parent.read_log(0)[0], epochs, batches, by_hand=now == live.step)
+    log += to_json(event).encode() + b"\n"
 
     def fill(folder: RunFolder) -> None:
         with written_whole(folder.events) as file:
             file.write(log)
         checkpoint.save(folder.checkpoint, {"training": training, "log_position": len(log)})
 
-    config = {**new.as_dict(), "parent": Parent(parent.name, epoch, batch, step)._asdict()}
+    config = {**new.as_dict(), "parent": Parent(parent.name, event.epoch, event.batch, step)._asdict()}
+    name = f"{parent.name[:LONGEST]}-e{event.epoch}b{event.batch}"
     try:
-        folder = RunFolder.make(parent.path.parent, f"{parent.name[:LONGEST]}-e{epoch}b{batch}", config, fill)
+        folder = RunFolder.make(parent.path.parent, name, config, fill)
     except OSError as error:
         raise UserError(
             f"A folder for the branch cannot be made in {parent.path.parent} ({error.strerror or error})."
         ) from error
     folder.lock.release()
-    return folder
+    return folder, event

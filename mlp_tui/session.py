@@ -15,7 +15,6 @@ from .events import (
     Detail,
     EpochFinished,
     Event,
-    Forked,
     LearningRateChanged,
     NoAnswer,
     Past,
@@ -84,14 +83,14 @@ class Session(EventSource):
         self.folder_to_resume, self._go_on = self._tripped, how
 
     def branch(self, step: int, config: TrainingConfig) -> Event:
-        assert self.past and self.folder and self._dataset
+        assert self.past and self.folder and self._dataset and self._state
         try:
-            state = self.past.state_at(step)
-            folder = branch(self.folder, state, step == self.past.last, self._dataset, self.config, config)
+            saved = self.past.state_dict_at(step)
+            folder, event = branch(self.folder, self._state, saved, self._dataset, self.config, config)
         except UserError as error:
             return NoAnswer(str(error))
         self._branch = folder, config
-        return Forked(self.folder.name, state.epoch + 1, state.totals.batches)
+        return event
 
     # Questions to the model
 

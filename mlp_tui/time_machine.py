@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import TrainingConfig
 from .errors import UserError, said
@@ -114,21 +114,21 @@ class TimeMachine:
         """Goes back to where the run itself is."""
         self.state = self._live
 
-    def state_at(self, step: int) -> "TrainingState":
-        """The state after that many batches of the run, the run's own where it is there. Raises UserError."""
+    def state_dict_at(self, step: int) -> dict[str, Any]:
+        """The run's state dict after that many of its batches. Raises UserError."""
         if step == self.last:
-            return self._live
+            return self._live.state_dict()
         try:
             self.replay.go(step)
+            return self.replay.state_dict()
         except UserError:
             raise
         except Exception as error:  # a model of the user's own may do anything
             raise UserError(f"This moment cannot be had again: {said(error)}") from error
-        return self.replay.state
 
     def settings_at(self, step: int) -> TrainingConfig:
         """The run's settings, with the learning rate after that many batches. Raises UserError."""
-        return dataclasses.replace(self._config, learning_rate=self.state_at(step).learning_rate)
+        return dataclasses.replace(self._config, learning_rate=self.state_dict_at(step)["base_rate"])
 
     def _had_again(self, step: int, wanted: Collection[str]) -> Iterator[Event]:
         from .training.fit import mistakes, on_show, predict

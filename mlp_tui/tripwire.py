@@ -22,7 +22,7 @@ def go_back(trip: Trip, past: TimeMachine, folder: RunFolder) -> tuple[list[Even
         blame = find(past.replay, trip.first, past.last, trip.is_bad)
         state = past.replay.state
         log = until(folder.read_log(0)[0], state.epoch, state.totals.batches, by_hand=True)
-        checkpoint.save(folder.checkpoint, {"training": state.state_dict(), "log_position": len(log)})
+        checkpoint.save(folder.checkpoint, {"training": past.replay.state_dict(), "log_position": len(log)})
     except Exception as error:  # a model of the user's own may do anything
         folder.note(f"The last good moment cannot be had again: {said(error)}")
         return [], f"{trip.what}: try a smaller --learning-rate."

@@ -117,6 +117,11 @@ class Replay:
         )
         return batch, details
 
+    def state_dict(self) -> dict[str, Any]:
+        """That of the state, with the random generators as they were then."""
+        with self._own_random_numbers():
+            return self.state.state_dict()
+
     def last_batch(self) -> tuple[Tensor, Tensor]:
         """The batch that was trained on last, inputs and targets, as the model takes them."""
         under_way = self._loader.under_way
