@@ -1,6 +1,7 @@
 """The tripwire: looks out for losses, and weights, that show that a run has diverged."""
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -46,7 +47,7 @@ class Trip:
 
     def is_bad(self, loss: float) -> bool:
         """Whether a loss is one that a run must not have for long."""
-        return not loss <= self.limit or math.isinf(loss)
+        return not loss <= self.limit
 
 
 class Divergence:
@@ -55,7 +56,7 @@ class Divergence:
     def __init__(self, tripwire: Literal["tenfold", "infinite"] = "tenfold") -> None:
         self._tenfold = tripwire == "tenfold"
         self._least = 0.0
-        self._usual = self._limit = math.inf
+        self._usual, self._limit = math.inf, sys.float_info.max
         self._row = 0  # bad losses, one behind the other, up to now
         self._first, self._rise = 0, ""  # the first of them: its number in the run, and its place in words
 
@@ -80,7 +81,7 @@ class Divergence:
     def _follow(self, event: BatchFinished, step: int) -> str:
         """What is wrong with the losses of a group of batches, the last of which had that number, if anything is."""
         for back, loss in enumerate(event.losses, start=1 - len(event.losses)):
-            if math.isfinite(loss) and loss <= self._limit:
+            if loss <= self._limit:
                 self._row = 0
                 # A mean in which the last hundred batches or so count.
                 self._usual = loss if self._usual == math.inf else 0.99 * self._usual + 0.01 * loss
