@@ -58,8 +58,7 @@ class Session(EventSource):
         """The folder of the next run, where it is one that was broken off."""
         self._replays = replay
         self._branch: tuple[RunFolder, TrainingConfig] | None = None  # the next run, where it is a new branch
-        self._tripped: RunFolder | None = None  # of the last run, where it diverged and has gone back
-        self._go_on: GoOn | None = None  # how the next run goes on, where it is that one
+        self._go_on: GoOn | None = None  # how the next run goes on, where it is one that has diverged
         self.past: TimeMachine | None = None
         self._dataset: Dataset | None = None
         self._state: TrainingState | None = None
@@ -80,7 +79,7 @@ class Session(EventSource):
         self.folder_to_resume = self.unfinished
 
     def go_on_next(self, how: GoOn) -> None:
-        self.folder_to_resume, self._go_on = self._tripped, how
+        self.folder_to_resume, self._go_on = self.tripped, how
 
     def branch(self, step: int, config: TrainingConfig) -> Event:
         assert self.past and self.folder and self._dataset and self._state
@@ -144,7 +143,7 @@ class Session(EventSource):
             self.config = self.next_config
         reason: Reason = "stopped" if self._replays else "completed"
         tally, divergence, unsaved = Tally(reason), Divergence(self.config.tripwire), ""
-        self.past = self.unfinished = self._tripped = None
+        self.past = self.unfinished = self.tripped = None
         events = self._train()
         try:
             for event in events:
@@ -157,7 +156,7 @@ class Session(EventSource):
                 if trip and self.past and self.folder:
                     found, message = go_back(trip, self.past, self.folder)
                     tally.change(reason="diverged", message=message)
-                    self._tripped = self.folder if found else None
+                    self.tripped = self.folder if found else None
                     yield from map(self._emit, found)
                     break
                 if stop.is_set():

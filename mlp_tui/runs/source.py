@@ -52,6 +52,8 @@ class EventSource(Protocol):
     """The folder of the run under way, or of the last one."""
     unfinished: RunFolder | None = None
     """The folder of the last run, where it is saved and can be resumed."""
+    tripped: RunFolder | None = None
+    """The folder of the last run, where it has diverged and can go on from before that."""
     trains: bool = False
     """Whether the run is trained here, so that it can be paused, stopped and started anew."""
     resumes: bool = False

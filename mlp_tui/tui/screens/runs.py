@@ -92,7 +92,7 @@ class RunList(OptionList):
             return "  no comparison"
         return line(
             self.width,
-            f"{self._glyphs.bullet if row.folder.path == self._compared else ' '} {row.folder.name}",
+            f"{self._glyphs.bullet if row.folder.path == self._compared else ' '} {self._words(row)}",
             f"{row.epochs}/{row.config.epochs}",
             "-" if row.accuracy is None else f"{row.accuracy:.2%}",
             PHASES[row.standing].label(self._glyphs),
@@ -100,6 +100,11 @@ class RunList(OptionList):
             row.settings,
             self._glyphs.ellipsis,
         )
+
+    def _words(self, run: Run) -> str:
+        """A run's name; of a branch below its parent, what it adds to that one's."""
+        name, own = run.folder.name, run.folder.name.removeprefix(run.parent)
+        return "  " * run.depth + (self._glyphs.ellipsis + own if run.depth and own != name else name)
 
 
 class RunPicker(ModalScreen[RunFolder | None]):
@@ -202,7 +207,8 @@ class RunPicker(ModalScreen[RunFolder | None]):
 
 def describe(run: Run) -> str:
     """What the columns may have no room for."""
+    origin = f"A branch of {run.parent}. " if run.parent else ""
     return (
-        f"Dataset {run.config.dataset}, begun {ago(time.time() - run.started)}, "
+        f"{origin}Dataset {run.config.dataset}, begun {ago(time.time() - run.started)}, "
         f"with {run.settings or 'the default settings'}."
     )

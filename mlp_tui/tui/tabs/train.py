@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -47,6 +48,7 @@ class TrainTab(Tab):
         self.messages = panel(MessageLog(id="messages"), "Messages")
         self.compared: RunFolder | None = None
         """The run whose losses stand behind those of this one."""
+        self._parent_run: RunFolder | None = None  # where that is the parent of a branch
         self._printed = ""  # the beginning of a line
         self.grid = panel(DigitGrid(glyphs, colour, id="grid"), "Test digits")
         self.batch_grid = panel(BatchGrid(glyphs, colour, id="batch"), "This batch")
@@ -90,15 +92,25 @@ class TrainTab(Tab):
 
     # Another run behind this one
 
-    def compare_with(self, folder: RunFolder | None) -> None:
-        """Shows that run's losses behind those of this one, once its log is read; None: none behind."""
+    def show_parent(self, state: RunState, runs_dir: Path) -> None:
+        """Shows the parent of a branch behind it, from where they part; behind the next run it is no longer shown."""
+        parent = runs_dir / state.parent.parent if state.parent else None
+        if parent and parent.exists():
+            self.compare_with(RunFolder(parent), since=state.fork)
+            self._parent_run = self.compared
+        elif self._parent_run and self._parent_run is self.compared:
+            self.compare_with(None)
+
+    def compare_with(self, folder: RunFolder | None, since: float = 0.0) -> None:
+        """Shows that run's losses, since so many epochs, behind those of this one, once its log is read; or none."""
         self.compared = folder
         if folder is None:
             self._compare(None)
             return
 
         def read() -> None:  # a long log takes a while, and the screen would stand still
-            other = folder.name, *loss_curve(folder)
+            train, tests = ([point for point in curve if point[0] >= since] for curve in loss_curve(folder))
+            other = folder.name, train, tests
             self.call_later(lambda: self._compare(other) if folder is self.compared else None)
 
         threading.Thread(target=read, daemon=True).start()
