@@ -1,7 +1,8 @@
 """Blame: the batch by which a run was ruined, and the layer in which that began, found by training again."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,13 +11,13 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..events import StepTaken
-from .questions import evaluating
+from .random_numbers import kept
 from .replay import Replay
 
 NOT_THE_SAME = "The run, trained again, does not come to the same."
 
 Outputs = dict[str, float]
-"""The largest absolute value that each layer with parameters gives, by its name, in their order; nan and inf too."""
+"""The largest absolute value that each layer with parameters gives, by its name, in their order: perhaps nan or inf."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,17 @@ def _of_a_loss(replay: Replay, first: int, is_bad: Callable[[float], bool]) -> B
         replay.go(before - 1)
         good, earlier = _values(replay.state.model), replay.take_step()  # none, where a hand has skipped it
     if earlier is not None:
-        sound = _outputs(replay.state.model, good, replay.last_batch()[0])
+        sound = _outputs(replay, good, replay.last_batch()[0])
     replay.go(first - 1)
     weights, taken = _values(replay.state.model), replay.take_step()
     if taken is None or not is_bad(taken[0].loss):
         raise UserError(NOT_THE_SAME)
     inputs, targets = replay.last_batch()
-    where = _where(sound, _outputs(replay.state.model, weights, inputs))
+    where = _where(sound, _outputs(replay, weights, inputs))
     if not inputs.isfinite().all():
-        where = "the inputs are not finite"
+        where = "in the inputs, which are not finite"
     if earlier is not None:
-        with evaluating(replay.state.model):
+        with _asking(replay):
             loss = replay.loss_fn(torch.func.functional_call(replay.state.model, good, (inputs,)), targets)
         if not is_bad(float(loss)):
             return Blame(before, False, where, earlier[1])
@@ -84,7 +85,7 @@ def _of_weights(replay: Replay, last: int) -> Blame:
     backwards = list(replay.state.model.named_parameters())[::-1]
     gradients = [name for name, each in backwards if each.grad is not None and not each.grad.isfinite().all()]
     weights = [name for name, each in backwards if not each.isfinite().all()]
-    where = f"the gradient of {gradients[0]} is not finite" if gradients else f"{weights[0]} is not finite"
+    where = f"in {f'the gradient of {gradients[0]}' if gradients else weights[0]}, which is not finite"
     return Blame(bad, False, where, taken[1])
 
 
@@ -92,18 +93,25 @@ def _values(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def _outputs(model: nn.Module, values: dict[str, Tensor], inputs: Tensor) -> Outputs:
-    """What the layers of the model give for a batch where it has those values, without dropout."""
-    outputs: Outputs = {}
+@contextmanager
+def _asking(replay: Replay) -> Iterator[None]:
+    """The model is asked as it is in training, and the random generators stay where they are."""
+    with torch.no_grad(), kept(replay.state.device):
+        yield
+
+
+def _outputs(replay: Replay, values: dict[str, Tensor], inputs: Tensor) -> Outputs:
+    """What the layers of the model give for a batch where it has those values."""
+    model, outputs = replay.state.model, Outputs()
 
     def note(name: str, module: nn.Module, arguments: object, output: object) -> None:
         if isinstance(output, Tensor) and output.numel():
             outputs[name] = float(output.abs().max())
 
-    layers = ((name, each) for name, each in model.named_modules() if [*each.parameters(recurse=False)])
-    hooks = [layer.register_forward_hook(partial(note, name or "the model")) for name, layer in layers]
+    layers = {name: each for name, each in model.named_modules() if [*each.parameters(recurse=False)]}
+    hooks = [layer.register_forward_hook(partial(note, name or "forward")) for name, layer in layers.items()]
     try:
-        with evaluating(model):
+        with _asking(replay):
             torch.func.functional_call(model, values, (inputs,))
     finally:
         for hook in hooks:
@@ -115,9 +123,9 @@ def _where(before: Outputs, now: Outputs) -> str:
     """The first layer whose output is not finite; or else the one whose output has grown most."""
     for name, largest in now.items():
         if not math.isfinite(largest):
-            return f"the output of {name} is not finite"
+            return f"in layer {name}, whose output is not finite"
     growth = {name: now[name] / before[name] for name in now if before.get(name)}
     if not growth:
         return ""
     name = max(growth, key=growth.__getitem__)
-    return f"the largest output of {name} became {growth[name]:.3g} times as large"
+    return f"in layer {name}, whose largest output became {growth[name]:.3g} times as large"

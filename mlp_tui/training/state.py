@@ -105,12 +105,6 @@ class TrainingState:
         """Whether each number of each parameter is finite. Waits for the device once."""
         return bool(torch.stack([parameter.isfinite().all() for parameter in self.model.parameters()]).all())
 
-    @torch.no_grad()
-    def largest_weight(self) -> float:
-        """The largest absolute value of all finite numbers of the parameters."""
-        sizes = [p.abs().nan_to_num(nan=0.0, posinf=0.0).max() for p in self.model.parameters()]
-        return float(torch.stack(sizes).max())
-
     def end_epoch(self) -> None:
         """Counts the epoch under way as done."""
         self.epoch += 1

@@ -33,6 +33,7 @@ class PhaseRow:
 
 
 OF_THE_PAST = ("walk", "branch", "settings")
+"""What the keys can do to a run that is paused or over, beside what only some of those phases have."""
 
 PHASES: dict[Phase, PhaseRow] = {
     "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
@@ -49,23 +50,11 @@ PHASES: dict[Phase, PhaseRow] = {
         "paused",
         ("‖", "="),
         "warning",
-        (
-            "unpause",
-            "step",
-            "epoch",
-            "stop",
-            "restart",
-            "change_rate",
-            "change_pace",
-            *OF_THE_PAST,
-            "detach",
-        ),
+        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", "detach", *OF_THE_PAST),
     ),
     # At a past moment of a run that is paused or over; "playing" goes on from there, moment by moment.
     "replay": PhaseRow("looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", *OF_THE_PAST)),
-    "playing": PhaseRow(
-        "playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", "walk", "settings")
-    ),
+    "playing": PhaseRow("playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", *OF_THE_PAST)),
     "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
     "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", *OF_THE_PAST)),
     "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", *OF_THE_PAST)),

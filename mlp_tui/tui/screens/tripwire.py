@@ -46,6 +46,10 @@ class TripwireView(StepView):
 
     DEFAULT_CSS = "TripwireView { padding: 0 1; background: $surface; }"
 
+    @property
+    def _listed(self) -> int:
+        return 0  # the batch has the room of the parameters
+
     def _describe_step(self, step: StepTaken) -> Iterator[Line]:
         state = self._state
         predictions = [row.index(max(row)) for row in step.logits]
@@ -53,11 +57,11 @@ class TripwireView(StepView):
         if state.finished is None or state.tripped is None:
             return
         tripped = state.tripped
-        blame = "its own examples do it" if tripped.by_data else "its step did it"
+        blame = "whose examples alone are to blame" if tripped.by_data else "whose step did it"
         sentences = [
             state.finished.message.split(". ")[0] + ".",
-            f"The run is back before batch {tripped.batch} of epoch {tripped.epoch}: {blame}.",
-            f"Where it began: {tripped.where}." if tripped.where else "",
+            f"The run is back before batch {tripped.batch} of epoch {tripped.epoch}, {blame}.",
+            f"It began {tripped.where}." if tripped.where else "",
         ]
         yield [self.text("The run has diverged", "wrong")]
         for sentence in filter(None, sentences):

@@ -94,7 +94,9 @@ class TrainTab(Tab):
 
     def show_parent(self, state: RunState, runs_dir: Path) -> None:
         """Shows the parent of a branch behind it, from where they part; behind the next run it is no longer shown."""
-        parent = runs_dir / state.parent.parent if state.parent else None
+        if forked := state.parent:
+            self.messages.add(f"A branch of {forked.parent}, from epoch {forked.epoch}, batch {forked.batch} on.")
+        parent = runs_dir / forked.parent if forked else None
         if parent and parent.exists():
             self.compare_with(RunFolder(parent), since=state.fork)
             self._parent_run = self.compared
