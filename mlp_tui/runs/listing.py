@@ -132,23 +132,26 @@ def loss_curve(folder: RunFolder) -> tuple[Curve, Curve]:
     """The train curve of a run, (epochs trained, loss) at no more than 200 points, and its tests, (epoch, loss).
 
     Each point of the train curve is the mean over all batches from the point before, however few were logged: it
-    follows from the means over the epoch so far.
+    follows from the means over the epoch so far. A last one of much fewer batches than the one before is left out.
     """
     lines = folder.read_log(0)[0].splitlines()
     batches = [line for line in lines if line.startswith(BATCH)]
     every = max(1, -(-len(batches) // POINTS))
     train: Curve = []
-    epoch, of, number, total = 0, 0, 0, 0.0
+    epoch, of, number, total, count, before = 0, 0, 0, 0.0, 0, 0
     for line in batches[::-every][::-1]:
         event = parsed(line)
         if not isinstance(event, BatchFinished) or event.batch < 1 or event.batches < 1:
             continue
         if (event.epoch, event.batches) != (epoch, of) or event.batch <= number:
             epoch, of, number, total = event.epoch, event.batches, 0, 0.0
-        loss = (event.running_loss * event.batch - total) / (event.batch - number)
+        count, before = event.batch - number, count
+        loss = (event.running_loss * event.batch - total) / count
         if math.isfinite(loss):
             train.append((epoch - 1 + (number + event.batch) / 2 / event.batches, loss))
         number, total = event.batch, event.running_loss * event.batch
+    if train and 2 * count < before:
+        train.pop()
     tests = {
         float(event.epoch): event.test_loss
         for line in lines

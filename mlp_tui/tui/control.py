@@ -162,8 +162,8 @@ class RunControl:
     def branch(self) -> None:
         """Asks for the settings of the run at the moment on show, which come as a BranchPossible."""
         if past := self.source.past:
-            moment = self.shown.moment
-            self.worker.ask(partial(self._find_settings, past, moment.step if moment else past.last), "branch")
+            step = past.last if self.walk.step is None else self.walk.step
+            self.worker.ask(partial(self._find_settings, past, step), "branch")
 
     def _find_settings(self, past: Walkable, step: int) -> Event | None:
         try:

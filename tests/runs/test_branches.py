@@ -214,8 +214,10 @@ def test_a_log_is_cut_where_the_moment_was() -> None:
     def batch(epoch: int, number: int) -> BatchFinished:
         return BatchFinished(epoch, number, 10, 1.0, 1.0, 0.5, 1.0, 1.0)
 
-    first = [batch(1, 3), Predictions((), ()), batch(1, 7), LearningRateChanged(1, 7, 0.1), Predictions((), ())]
-    second = [batch(1, 10), EpochFinished(1, 2, 1.0, 0.5, 1.0, 0.5, 1.0, 1.0), BatchSkipped(2, 0), batch(2, 4)]
+    none = Predictions((), ())
+    first: list[Event] = [batch(1, 3), none, batch(1, 7), LearningRateChanged(1, 7, 0.1), none, batch(1, 10)]
+    end = EpochFinished(1, 2, 1.0, 0.5, 1.0, 0.5, 1.0, 1.0)
+    second: list[Event] = [end, BatchSkipped(2, 0), batch(2, 4)]
     lines = [to_json(event) for event in (*first, *second)]
     log = "\n".join([*lines, ""]).encode()
     kept = {

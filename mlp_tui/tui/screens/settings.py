@@ -277,6 +277,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
         self.show()
 
     def action_take(self) -> None:
+        self.show()  # a change may not have come here yet
         if self._complaints:
             self.fields[next(iter(self._complaints))].focus()
         else:
