@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from ...headless.data import printable
 from ...runs.folder import RunFolder
 from ...runs.listing import Run, list_runs
 from ..phases import PHASES
@@ -207,7 +208,7 @@ class RunPicker(ModalScreen[RunFolder | None]):
 
 def describe(run: Run) -> str:
     """What the columns may have no room for."""
-    origin = f"A branch of {run.parent}. " if run.parent else ""
+    origin = f"A branch of {printable(run.parent)}. " if run.parent else ""
     return (
         f"{origin}Dataset {run.config.dataset}, begun {ago(time.time() - run.started)}, "
         f"with {run.settings or 'the default settings'}."

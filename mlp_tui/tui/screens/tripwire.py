@@ -34,11 +34,15 @@ class TripwireScreen(ModalScreen[GoOn | None]):
 
     def __init__(self, glyphs: Glyphs, colour: bool, state: RunState) -> None:
         super().__init__()
-        self.view = TripwireView(glyphs, colour, state)
+        self.view = TripwireView(glyphs, colour)
+        self._state = state
 
     def compose(self) -> ComposeResult:
         yield self.view
         yield Static("[b]h[/b] halve the rate and go on  [b]k[/b] skip the batch and go on  [b]Esc[/b] leave it")
+
+    def on_mount(self) -> None:
+        self.view.show(self._state)
 
 
 class TripwireView(StepView):

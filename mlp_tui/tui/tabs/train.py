@@ -1,5 +1,6 @@
 """The first tab: the losses as a sparkline and as a chart, the accuracies, the test digits, the messages."""
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from ...events import Event, Preparing, RunFinished
+from ...events import Event, Forked, Preparing, RunFinished
 from ...runs.folder import RunFolder
 from ...runs.listing import loss_curve
 from ..pictures.glyphs import UNICODE, Glyphs
@@ -48,7 +49,8 @@ class TrainTab(Tab):
         self.messages = panel(MessageLog(id="messages"), "Messages")
         self.compared: RunFolder | None = None
         """The run whose losses stand behind those of this one."""
-        self._parent_run: RunFolder | None = None  # where that is the parent of a branch
+        self._forked: Forked | None = None  # where the run on the screen left its parent
+        self._parent_run: RunFolder | None = None  # the parent, where it is the one that is shown
         self._printed = ""  # the beginning of a line
         self.grid = panel(DigitGrid(glyphs, colour, id="grid"), "Test digits")
         self.batch_grid = panel(BatchGrid(glyphs, colour, id="batch"), "This batch")
@@ -94,11 +96,13 @@ class TrainTab(Tab):
 
     def show_parent(self, state: RunState, runs_dir: Path) -> None:
         """Shows the parent of a branch behind it, from where they part; behind the next run it is no longer shown."""
-        if forked := state.parent:
+        if (forked := state.parent) == self._forked:
+            return
+        self._forked = forked
+        if forked:
             self.messages.add(f"A branch of {forked.parent}, from epoch {forked.epoch}, batch {forked.batch} on.")
-        parent = runs_dir / forked.parent if forked else None
-        if parent and parent.exists():
-            self.compare_with(RunFolder(parent), since=state.fork)
+        if forked and os.path.exists(runs_dir / forked.parent):
+            self.compare_with(RunFolder(runs_dir / forked.parent), since=state.fork)
             self._parent_run = self.compared
         elif self._parent_run and self._parent_run is self.compared:
             self.compare_with(None)
