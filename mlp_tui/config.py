@@ -133,6 +133,13 @@ class TrainingConfig:
     checkpoint_seconds: Annotated[
         float, Bounds(least=0), Doc("A run is saved this often, and at each epoch's end.")
     ] = 30.0
+    tripwire: Annotated[
+        Literal["tenfold", "infinite"],
+        Doc(
+            "What ends a run as diverged: a loss that is not finite, or also (tenfold) one that stays, 20 batches "
+            "in a row, more than ten times as large as it usually was."
+        ),
+    ] = "tenfold"
     history_mb: Annotated[
         float, Bounds(least=0), Doc("Megabytes for snapshots of a run, from which any moment of it can be had again.")
     ] = 64.0

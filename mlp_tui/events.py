@@ -230,6 +230,20 @@ class Forked:
 
 
 @dataclass(frozen=True)
+class Tripped:
+    """The run diverged by `batch` of `epoch` (both from 1), and is saved as it was before: it can go on from there.
+
+    `where` is the layer in which that began, in words, or nothing. `by_data`: the examples of the batch alone are to
+    blame, since the weights from before make no better of them. A StepTaken comes first, with what the batch did.
+    """
+
+    epoch: int
+    batch: int
+    where: str
+    by_data: bool
+
+
+@dataclass(frozen=True)
 class Moment:
     """A moment of the run that was walked to: after `step` of its batches, which count over all epochs.
 
@@ -242,6 +256,13 @@ class Moment:
     last: int
     events: "tuple[Event, ...]" = ()
     error: str = ""
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """A question about the past that could not be answered: `error` says why in a sentence."""
+
+    error: str
 
 
 @dataclass(frozen=True)
@@ -296,7 +317,9 @@ Event: TypeAlias = (
     | LearningRateChanged
     | BatchSkipped
     | Forked
+    | Tripped
     | Moment
+    | NoAnswer
     | Saving
     | Past
     | Watched

@@ -2,31 +2,34 @@
 
 import dataclasses
 import logging
-import os
 import threading
 import traceback
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .branch import branch
 from .config import DATA_SETTINGS, TrainingConfig
-from .errors import ModelError, UserError, place_in, said
+from .errors import UserError, place_in, said
 from .events import (
     BatchFinished,
     Detail,
     EpochFinished,
     Event,
     LearningRateChanged,
+    NoAnswer,
     Past,
     Preparing,
     Reason,
     RunFinished,
     Saving,
 )
+from .opening import by_hand, import_torch, load, new_state, resolved, restore
 from .runs.divergence import Divergence
 from .runs.folder import RunFolder
 from .runs.recorder import RunRecorder
-from .runs.source import EventSource
+from .runs.source import EventSource, GoOn
 from .time_machine import TimeMachine
+from .tripwire import go_back
 
 if TYPE_CHECKING:
     from .training.data.batches import Dataset
@@ -54,6 +57,8 @@ class Session(EventSource):
         self.folder_to_resume = resume
         """The folder of the next run, where it is one that was broken off."""
         self._replays = replay
+        self._branch: tuple[RunFolder, TrainingConfig] | None = None  # the next run, where it is a new branch
+        self._go_on: GoOn | None = None  # how the next run goes on, where it is one that has diverged
         self.past: TimeMachine | None = None
         self._dataset: Dataset | None = None
         self._state: TrainingState | None = None
@@ -62,8 +67,8 @@ class Session(EventSource):
 
     @property
     def resumes(self) -> bool:  # type: ignore[override]  # the protocol's is a plain value
-        """Whether the next run is one that was broken off."""
-        return self.folder_to_resume is not None
+        """Whether the next run is one that was broken off, or a branch."""
+        return self.folder_to_resume is not None or self._branch is not None
 
     @property
     def unsaved(self) -> bool:  # type: ignore[override]
@@ -72,6 +77,19 @@ class Session(EventSource):
 
     def resume_next(self) -> None:
         self.folder_to_resume = self.unfinished
+
+    def go_on_next(self, how: GoOn) -> None:
+        self.folder_to_resume, self._go_on = self.tripped, how
+
+    def branch(self, step: int, config: TrainingConfig) -> Event:
+        assert self.past and self.folder and self._dataset and self._state
+        try:
+            saved = self.past.state_dict_at(step)
+            folder, event = branch(self.folder, self._state, saved, self._dataset, self.config, config)
+        except UserError as error:
+            return NoAnswer(str(error))
+        self._branch = folder, config
+        return event
 
     # Questions to the model
 
@@ -116,25 +134,30 @@ class Session(EventSource):
 
     def events(self, stop: threading.Event) -> Generator[Event, None, None]:
         """A run's events, as EventSource says. Everything is in the run's folder before the last event comes."""
-        if self.folder_to_resume is None:
+        if self._branch is not None:
+            self.folder_to_resume, self.config = self._branch
+            self.next_config, self._branch = self.config, None
+        elif self.folder_to_resume is None:
             if any(getattr(self.next_config, name) != getattr(self.config, name) for name in DATA_SETTINGS):
                 self._dataset = None
             self.config = self.next_config
         reason: Reason = "stopped" if self._replays else "completed"
-        tally, divergence, unsaved = Tally(reason), Divergence(), ""
-        self.past = self.unfinished = None
+        tally, divergence, unsaved = Tally(reason), Divergence(self.config.tripwire), ""
+        self.past = self.unfinished = self.tripped = None
         events = self._train()
         try:
             for event in events:
                 tally.add(event, self._state)
-                message = divergence.add(event, self._state, last=stop.is_set()) if self._state else ""
-                if message:
-                    tally.change(reason="diverged", message=message)
+                trip = divergence.add(event, self._state, last=stop.is_set()) if self._state else None
                 yield self._emit(event)
                 if self._recorder and self._recorder.error != unsaved:
                     unsaved = self._recorder.error
                     yield self._emit(Saving(unsaved))
-                if message:
+                if trip and self.past and self.folder:
+                    found, message = go_back(trip, self.past, self.folder)
+                    tally.change(reason="diverged", message=message)
+                    self.tripped = self.folder if found else None
+                    yield from map(self._emit, found)
                     break
                 if stop.is_set():
                     tally.change(reason="stopped")
@@ -142,17 +165,20 @@ class Session(EventSource):
         except UserError as error:
             tally.change(reason="failed", message=str(error))
         except (Exception, SystemExit) as error:  # the user's own model or data set may do anything
-            theirs = place_in(error) if self.config.model or ".py:" in self.config.dataset else ""
-            if not theirs:
-                log.exception("The training failed")
-            elif self.folder:
-                self.folder.note(traceback.format_exc())
-            message = f"The training failed{theirs and f' at {theirs}'}: {said(error)}"
-            tally.change(reason="failed", message=message)
+            tally.change(reason="failed", message=self._failure(error))
         finally:
             events.close()
-            self.folder_to_resume, self._replays = None, False
+            self.folder_to_resume, self._go_on, self._replays = None, None, False
         yield self._end(tally.end)
+
+    def _failure(self, error: BaseException) -> str:
+        """What the user should know of an error that nobody foresaw; all of it is logged."""
+        theirs = place_in(error) if self.config.model or ".py:" in self.config.dataset else ""
+        if not theirs:
+            log.exception("The training failed")
+        elif self.folder:
+            self.folder.note(traceback.format_exc())
+        return f"The training failed{theirs and f' at {theirs}'}: {said(error)}"
 
     def _end(self, end: RunFinished) -> RunFinished:
         """Saves what is to be saved, lets go of the run's folder, and emits the last event."""
@@ -171,45 +197,38 @@ class Session(EventSource):
 
     def _train(self) -> Generator[Event, None, None]:
         yield Preparing("Loading PyTorch")
-        try:
-            import torch  # noqa: F401
-        except (ImportError, OSError) as error:
-            raise UserError(
-                f"PyTorch cannot be imported ({error}): install it with pip install torch torchvision."
-            ) from error
+        import_torch()
         from .training import checkpoint
         from .training.data.load import load_for
         from .training.fit import fit
-        from .training.user_model import as_absolute, copies
+        from .training.user_model import copies
 
+        resumed, how = self.folder_to_resume, self._go_on
         if self._dataset is None:
             self._dataset = yield from load_for(self.config)
-        self._state = state = self._new_state(self._dataset)
-        # What `auto` and a relative path stand for may be something else when the run is resumed.
-        config = dataclasses.replace(
-            self.config,
-            dataset=self._dataset.source or self._dataset.name,
-            data_dir=self.config.data_dir.absolute(),
-            model=as_absolute(self.config.model),
-        )
-        resumed = self.folder_to_resume
+        self._state = state = new_state(self.config, self._dataset, resumed)
+        config = resolved(self.config, self._dataset)
+        settings, rate = config.as_dict(), None
         try:
             if resumed is None:
-                self.folder = folder = RunFolder.create(self.config.runs_dir, self._dataset.name, config.as_dict())
+                self.folder = folder = RunFolder.create(self.config.runs_dir, self._dataset.name, settings)
             else:
                 self.folder = folder = resumed
                 if not self._replays:
                     folder.lock.acquire()
-            self.past = past = TimeMachine(folder.path, config, self._dataset, state)
+            parent = folder.read_parent()
+            self.past = past = TimeMachine(folder.path, config, self._dataset, state, parent.step if parent else 0)
             if self._replays:
-                yield self._load(state, folder, past)
+                yield load(folder, state, past)
+                self.unfinished = folder if state.epoch < config.epochs else None
                 return
-            new_rate = False
             if resumed:
                 # A rate that was set by hand stays, unless another is asked for, or it led nowhere.
-                new_rate = folder.diverged() or config.learning_rate != folder.read_config().get("learning_rate")
-                yield self._restore(state, folder, past)
-                folder.write_config(config.as_dict())
+                if folder.diverged() or config.learning_rate != folder.read_config().get("learning_rate"):
+                    rate = config.learning_rate
+                yield restore(folder, state, past, config.epochs)
+                settings |= {"parent": parent._asdict()} if parent else {}
+                folder.write_config(settings)
             folder.write_texts(copies(state.sources))
         except OSError as error:
             where = error.filename if resumed else self.config.runs_dir
@@ -217,54 +236,13 @@ class Session(EventSource):
                 f"{str(where)[:200]} cannot be used ({error.strerror or error}): "
                 "mend that, or name another folder with --runs-dir."
             ) from error
-        self._recorder = RunRecorder(folder, config.as_dict(), state, checkpoint.save, config.checkpoint_seconds)
+        self._recorder = RunRecorder(folder, settings, state, checkpoint.save, config.checkpoint_seconds)
         self._recorder.make_room = past.make_room
         self._sinks = [self._recorder, past]
-        if new_rate:
-            state.learning_rate = config.learning_rate
-            yield LearningRateChanged(state.epoch + 1, state.totals.batches, state.learning_rate)
+        for change in by_hand(state, how, rate):
+            yield change
             self._recorder.checkpoint()
         yield from fit(config, self._dataset, folder.name, state)
-
-    def _new_state(self, dataset: "Dataset") -> "TrainingState":
-        """The state before the first step. Raises UserError."""
-        from .training.state import TrainingState
-
-        try:
-            return TrainingState(self.config, dataset)
-        except ModelError as error:
-            kept = self.folder_to_resume.path / "model.py" if self.folder_to_resume else None
-            if kept and kept.exists():
-                raise UserError(f"{error} The text that the run was made from is in {kept}.") from error
-            raise
-
-    def _restore(self, state: "TrainingState", folder: RunFolder, past: TimeMachine) -> Past:
-        """Puts the state where the run was saved, and returns what the run emitted until then.
-
-        Raises UserError, and OSError.
-        """
-        from .training import checkpoint
-
-        position = checkpoint.restore(folder.checkpoint, state) if os.path.lexists(folder.checkpoint) else 0
-        if state.epoch >= self.config.epochs:
-            more = f"ask for more with --epochs {state.epoch + 5}"
-            raise UserError(f"The run {folder.name} has its {state.epoch} epochs: {more}.")
-        folder.cut_log(position)
-        events = Past(tuple(event for event in folder.read_events() if not isinstance(event, RunFinished)))
-        past.resume(events)
-        return events
-
-    def _load(self, state: "TrainingState", folder: RunFolder, past: TimeMachine) -> Past:
-        """Puts the state where the run was saved last, and returns all that the run emitted. Raises UserError."""
-        from .training import checkpoint
-
-        if not os.path.lexists(folder.checkpoint):
-            raise UserError(f"The run {folder.name} was never saved, so there is nothing to walk through.")
-        checkpoint.restore(folder.checkpoint, state)
-        self.unfinished = folder if state.epoch < self.config.epochs else None
-        events = Past(tuple(folder.read_events()))
-        past.emit(events)
-        return events
 
 
 class Tally:

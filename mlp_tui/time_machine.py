@@ -1,13 +1,24 @@
 """TimeMachine: any moment of a run, had again: what the model was then, and what it made of the data."""
 
+import dataclasses
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import TrainingConfig
 from .errors import UserError, said
-from .events import BatchFinished, BatchSkipped, EpochFinished, Event, LearningRateChanged, Moment, Past, RunStarted
+from .events import (
+    BatchFinished,
+    BatchSkipped,
+    EpochFinished,
+    Event,
+    Forked,
+    LearningRateChanged,
+    Moment,
+    Past,
+    RunStarted,
+)
 from .runs.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -56,10 +67,12 @@ class TimeMachine:
         match event:
             case Past():
                 for each in event.events:
-                    if isinstance(each, (LearningRateChanged, BatchSkipped)):
-                        self._journal.append(each)
+                    if isinstance(each, (LearningRateChanged, BatchSkipped, Forked)):
+                        self.emit(each)
             case LearningRateChanged() | BatchSkipped():
                 self._journal.append(event)
+            case Forked():
+                self._journal.clear()  # the branch begins with what was done until then
             case RunStarted():
                 self._snapshots.begin(self._live)
             case BatchFinished():
@@ -97,6 +110,22 @@ class TimeMachine:
     def leave(self) -> None:
         """Goes back to where the run itself is."""
         self.state = self._live
+
+    def state_dict_at(self, step: int) -> dict[str, Any]:
+        """The run's state dict after that many of its batches. Raises UserError."""
+        if step == self.last:
+            return self._live.state_dict()
+        try:
+            self.replay.go(step)
+            return self.replay.state_dict()
+        except UserError:
+            raise
+        except Exception as error:  # a model of the user's own may do anything
+            raise UserError(f"This moment cannot be had again: {said(error)}") from error
+
+    def settings_at(self, step: int) -> TrainingConfig:
+        """The run's settings, with the learning rate after that many batches. Raises UserError."""
+        return dataclasses.replace(self._config, learning_rate=self.state_dict_at(step)["base_rate"])
 
     def _had_again(self, step: int, wanted: Collection[str]) -> Iterator[Event]:
         from .training.fit import mistakes, on_show, predict

@@ -79,8 +79,8 @@ ROOMS = (
     Room(("tui/pictures/",), "pixels, weights and numbers in characters", (BASE, "headless/"), ("numpy", "rich")),
     Room(("headless/",), "events as lines, JSON or the notebook's", (BASE, "runs/"), ("numpy", "rich")),
     Room(
-        ("session.py", "time_machine.py"),
-        "one run from start to end, and any of its moments again",
+        ("session.py", "opening.py", "time_machine.py", "branch.py", "tripwire.py"),
+        "one run from start to end, any of its moments again, and a new run from there",
         (BASE, "runs/", "training/"),
         ("torch",),
     ),

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import BatchFinished, EpochFinished, Event, Predictions, Preview, RunFinished, RunStarted
+from mlp_tui.events import (
+    BatchFinished,
+    EpochFinished,
+    Event,
+    Predictions,
+    Preview,
+    RunFinished,
+    RunStarted,
+    StepTaken,
+    Tripped,
+)
 from mlp_tui.session import Session
 
 
@@ -72,10 +82,12 @@ def test_a_loss_that_is_not_finite_ends_the_run(small_mnist: Path) -> None:
     events = list(session.events(threading.Event()))
     end = finished(events)
     assert end.reason == "diverged"
-    assert "at learning rate 1e+30 (" in end.message
-    assert end.message.endswith("try a smaller --learning-rate.")
-    assert isinstance(events[-2], BatchFinished)
-    assert not math.isfinite(events[-2].loss)
+    assert "at learning rate 1e+30. The run is saved as it was at its start: mlp-tui --resume " in end.message
+    assert end.message.endswith(" --learning-rate 5e+29 goes on from there.")
+    *_, last, step, tripped = events[:-1]
+    assert isinstance(last, BatchFinished) and not math.isfinite(last.loss)
+    assert isinstance(step, StepTaken) and isinstance(tripped, Tripped)
+    assert (step.epoch, step.batch) == (tripped.epoch, tripped.batch) == (1, 1)
 
 
 def test_what_the_user_can_mend_is_a_sentence(tmp_path: Path) -> None:

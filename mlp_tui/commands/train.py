@@ -124,7 +124,7 @@ def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:
     """The options with the run's own settings as their defaults. Raises UserError where they may not differ."""
     own = TrainingConfig.from_dict(folder.read_config())
     resumed = parse(arguments, Options(own))
-    may_change = {"runs_dir", "checkpoint_seconds", "history_mb", "threads"}
+    may_change = {"runs_dir", "checkpoint_seconds", "history_mb", "threads", "tripwire"}
     if own.schedule == "constant":  # a cycle ends where it was planned to
         may_change.add("epochs")
     if folder.diverged():

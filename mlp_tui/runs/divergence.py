@@ -1,9 +1,20 @@
-"""Looks out for losses and weights that are not finite any more, and says what helps."""
+"""The tripwire: looks out for losses, and weights, that show that a run has diverged."""
 
 import math
-from typing import Protocol
+import sys
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from ..events import BatchFinished, EpochFinished, Event
+from ..events import BatchFinished, EpochFinished, Event, RunStarted
+
+FACTOR = 10
+"""A loss that is so many times as large as the usual one is bad."""
+
+LEAST = 0.5
+"""A bad loss is at least so large a share of what guessing gives: late in a training, losses next to nothing leap."""
+
+IN_A_ROW = 20
+"""So many bad losses in a row are no longer the fault of a few hard examples."""
 
 
 class Diverging(Protocol):
@@ -13,48 +24,76 @@ class Diverging(Protocol):
     def begun(self) -> bool: ...
 
     @property
+    def step(self) -> int: ...
+
+    @property
     def learning_rate(self) -> float: ...
 
     def weights_are_finite(self) -> bool: ...
 
-    def largest_weight(self) -> float: ...
-
     def describe(self) -> str | None: ...
 
 
+@dataclass(frozen=True)
+class Trip:
+    """What the user should know of a run that has diverged."""
+
+    what: str
+    """A sentence without its end."""
+    first: int
+    """The first batch whose loss was bad, counted over all epochs from 1; 0 where only the weights show it."""
+    limit: float
+    """What a loss must not be above."""
+
+    def is_bad(self, loss: float) -> bool:
+        """Whether a loss is one that a run must not have for long."""
+        return not loss <= self.limit
+
+
 class Divergence:
-    """Follows the events of a run, from which it also learns after which batch the loss had risen tenfold for good."""
+    """Follows the events of a run until one shows that it has diverged: as `tripwire`, the setting, says."""
 
-    def __init__(self) -> None:
-        self._usual = math.inf
-        self.rise = ""
-        """Where the loss had risen tenfold and did not come down again, in words, or nothing."""
+    def __init__(self, tripwire: Literal["tenfold", "infinite"] = "tenfold") -> None:
+        self._tenfold = tripwire == "tenfold"
+        self._least = 0.0
+        self._usual, self._limit = math.inf, sys.float_info.max
+        self._row = 0  # bad losses, one behind the other, up to now
+        self._first, self._rise = 0, ""  # the first of them: its number in the run, and its place in words
 
-    def add(self, event: Event, state: Diverging, last: bool = False) -> str:
-        """What the user should know where a loss, or a weight, is not finite any more after an event; else nothing.
+    def add(self, event: Event, state: Diverging, last: bool = False) -> Trip | None:
+        """What is wrong after an event, if anything is.
 
         The weights are looked through after an epoch, and after the last event before a stop.
         """
-        if isinstance(event, BatchFinished):
-            self._follow(event)
-        if isinstance(event, BatchFinished) and not all(map(math.isfinite, event.losses)):
-            place = next(i for i, loss in enumerate(event.losses) if not math.isfinite(loss))
-            batch = event.batch - len(event.losses) + place + 1
-            what = f"The loss became {event.losses[place]} in epoch {event.epoch}, batch {batch}"
-        elif isinstance(event, EpochFinished) and not math.isfinite(event.test_loss):
-            what = f"The {event.split} loss became {event.test_loss} after epoch {event.epoch}"
-        elif (isinstance(event, EpochFinished) or (last and state.begun)) and not state.weights_are_finite():
+        what, first = "", 0
+        match event:
+            case RunStarted():
+                self._least = LEAST * math.log(max(2, len(event.classes)))
+            case BatchFinished():
+                what, first = self._follow(event, state.step), self._first
+            case EpochFinished() if not math.isfinite(event.test_loss):
+                what = f"The {event.split} loss became {event.test_loss} after epoch {event.epoch}"
+        ended = isinstance(event, EpochFinished) or (last and state.begun)
+        if not what and ended and not state.weights_are_finite():
             what = f"A weight was not finite any more at {state.describe()}"
-        else:
-            return ""
-        hint = self.rise or f"the largest weight is {state.largest_weight():.3g}"
-        return f"{what}, at learning rate {state.learning_rate:g} ({hint}): try a smaller --learning-rate."
+        return Trip(f"{what}, at learning rate {state.learning_rate:g}", first, self._limit) if what else None
 
-    def _follow(self, event: BatchFinished) -> None:
-        for batch, loss in enumerate(event.losses, start=event.batch - len(event.losses) + 1):
-            if not loss > 10 * self._usual:
-                self.rise = ""
+    def _follow(self, event: BatchFinished, step: int) -> str:
+        """What is wrong with the losses of a group of batches, the last of which had that number, if anything is."""
+        for back, loss in enumerate(event.losses, start=1 - len(event.losses)):
+            if loss <= self._limit:
+                self._row = 0
                 # A mean in which the last hundred batches or so count.
                 self._usual = loss if self._usual == math.inf else 0.99 * self._usual + 0.01 * loss
-            elif not self.rise:
-                self.rise = f"it had risen tenfold by epoch {event.epoch}, batch {batch}"
+                self._limit = max(FACTOR * self._usual, self._least)
+                continue
+            place = f"epoch {event.epoch}, batch {event.batch + back}"
+            self._row += 1
+            if self._row == 1:
+                self._first, self._rise = step + back, place
+            if not math.isfinite(loss):
+                rise = f" (it had risen tenfold by {self._rise})" if self._row > 1 else ""
+                return f"The loss became {loss} in {place}{rise}"
+            if self._tenfold and self._row == IN_A_ROW:
+                return f"The loss rose tenfold in {self._rise}, and stayed there for {IN_A_ROW} batches"
+        return ""

@@ -8,14 +8,35 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UserError
 from ..events import Event, RunFinished
 from ..files import open_regular, read_json, written_whole
 from .lock import RunLock
 from .log import events_in, parsed, read_lines, tail
+
+
+class Parent(NamedTuple):
+    """What the settings of a branch say beside the settings: the run that it left after `batch` of `epoch` (from 1).
+
+    `step` is where it began: its own count of batches, over all epochs, which its first batch goes on with.
+    """
+
+    run: str
+    epoch: int
+    batch: int
+    step: int
+
+
+def parent_in(config: dict[str, Any]) -> Parent | None:
+    """The parent in the settings of a run, if there is one."""
+    match config.get("parent"):
+        case {"run": str(run), "epoch": int(epoch), "batch": int(batch), "step": int(step)} if step >= 0:
+            return Parent(run, epoch, batch, step)
+    return None
 
 
 class RunFolder:
@@ -51,12 +72,23 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs_dir: Path, dataset: str, config: dict[str, Any]) -> "RunFolder":
-        """A new run's folder, locked, with the settings in it: `<dataset>-<date>-<time>`. Raises OSError.
+        """A new run's folder, locked, with the settings in it: `<dataset>-<date>-<time>`. Raises OSError."""
+        return cls.make(runs_dir, f"{dataset}-{time.strftime('%Y%m%d-%H%M%S')}", config)
 
-        Where that name is taken, by another process in the same second too, a number is put behind it.
+    @classmethod
+    def make(
+        cls,
+        runs_dir: Path,
+        name: str,
+        config: dict[str, Any],
+        fill: Callable[["RunFolder"], object] = lambda folder: None,
+    ) -> "RunFolder":
+        """A folder of that name, locked, with what `fill` puts into it, and last with the settings. Raises OSError.
+
+        Where the name is taken, by another process in the same instant too, a number is put behind it. A folder
+        without settings is no run: one that was broken off half made is never read.
         """
         runs_dir.mkdir(parents=True, exist_ok=True)
-        name = f"{dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
         for number in itertools.count(1):
             folder = cls(runs_dir / (name if number == 1 else f"{name}-{number}"))
             try:
@@ -65,6 +97,7 @@ class RunFolder:
                 continue
             try:
                 folder.lock.acquire()
+                fill(folder)
                 folder.write_config(config)
             except OSError:
                 folder.lock.release()
@@ -97,6 +130,10 @@ class RunFolder:
             ) from error
         return config
 
+    def read_parent(self) -> "Parent | None":
+        """The run that this one is a branch of, if it is one. Raises UserError."""
+        return parent_in(self.read_config())
+
     def note(self, line: str) -> None:
         """Adds a line to the run's text log, where that is possible."""
         with contextlib.suppress(OSError), open(self._open_output(), "a", encoding="utf-8") as output:
@@ -124,7 +161,7 @@ class RunFolder:
     # The log
 
     def diverged(self) -> bool:
-        """Whether the run ended in a loss, or in weights, that were not finite."""
+        """Whether the run ended because it had diverged."""
         lines = tail(self.events)
         event = parsed(lines[-1]) if lines else None
         return isinstance(event, RunFinished) and event.reason == "diverged"

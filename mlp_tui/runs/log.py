@@ -2,15 +2,21 @@
 
 import os
 import time
+from bisect import bisect_right
 from dataclasses import replace
 from pathlib import Path
 
 from ..events import (
     BatchFinished,
+    BatchSkipped,
     Drawing,
+    EpochFinished,
     Event,
+    Forked,
+    LearningRateChanged,
     Mistakes,
     Moment,
+    NoAnswer,
     Predictions,
     RunFinished,
     Saving,
@@ -23,7 +29,7 @@ from ..files import open_regular
 LOG_SECONDS: dict[type[Event], float] = {BatchFinished: 0.1, Predictions: 1.0, Mistakes: 5.0}
 """The least time from one logged event of a kind to the next, where there are many; a run's last is logged too."""
 
-UNLOGGED = (StepTaken, Drawing, Saving, Moment)
+UNLOGGED = (StepTaken, Drawing, Saving, Moment, NoAnswer)
 """Answers to the person at the keyboard, and what holds of this process alone: no part of the run's history."""
 
 MOST_BATCHES = 20_000
@@ -39,6 +45,10 @@ def beginning(event: Event) -> bytes:
 
 
 BATCH = beginning(BatchFinished(0, 0, 0, 0, 0, 0, 0, 0))
+EPOCH = beginning(EpochFinished(0, 0, 0, 0, 0, 0, 0, 0))
+FORK = beginning(Forked("", 0, 0))
+PLACED = (BATCH, EPOCH, beginning(LearningRateChanged(0, 0, 0)), beginning(BatchSkipped(0, 0)))
+"""The events that say where in the run they were."""
 
 
 def read_lines(path: Path, position: int) -> tuple[bytes, int]:
@@ -88,6 +98,31 @@ def parsed(line: bytes) -> Event | None:
         return from_json(line.decode()) if line.strip() else None
     except ValueError:  # half a line, from a process that died while it wrote
         return None
+
+
+def until(log: bytes, epochs: int, batches: int, by_hand: bool) -> bytes:
+    """The lines of a log as far as so many epochs, and so many batches of the next one.
+
+    Those of what a hand did there are among them where `by_hand` is set. Lines that do not say where they belong are
+    kept where one behind them does, and what came before a fork always.
+    """
+    lines = log.splitlines(keepends=True)
+    forked = max((i for i, line in enumerate(lines, start=1) if line.startswith(FORK)), default=0)
+    placed = [i for i in range(forked, len(lines)) if lines[i].startswith(PLACED)]
+    count = bisect_right(placed, (epochs, batches, by_hand), key=lambda i: _place(parsed(lines[i])))
+    return b"".join(lines[: placed[count - 1] + 1 if count else forked])
+
+
+def _place(event: Event | None) -> tuple[int, int, bool]:
+    """The epochs and batches that were done at an event, and whether it was something done by hand."""
+    match event:
+        case BatchFinished():
+            return event.epoch - 1, event.batch, False
+        case EpochFinished():
+            return event.epoch, 0, False
+        case LearningRateChanged() | BatchSkipped():
+            return event.epoch - 1, event.batch, True
+    return 0, 0, False
 
 
 class EventLog:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Collection, Generator
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from ..config import TrainingConfig
 from ..events import Detail, Event
@@ -10,6 +10,9 @@ from .folder import RunFolder
 
 PACES = (1, 3, 10, 30, 100, 300, 0)
 """Batches a second that a front end may ask for, the slowest first; 0: as fast as the machine can."""
+
+GoOn: TypeAlias = Literal["halve", "skip"]
+"""How a run that has diverged goes on: at half the learning rate, or without the batch that is to blame."""
 
 
 class Walkable(Protocol):
@@ -29,6 +32,10 @@ class Walkable(Protocol):
         """Goes back to where the run itself is."""
         ...
 
+    def settings_at(self, step: int) -> TrainingConfig:
+        """The run's settings, with the learning rate after so many of its batches. Raises UserError."""
+        ...
+
 
 class EventSource(Protocol):
     """A run's events, and what can be asked of it between two of them.
@@ -45,6 +52,8 @@ class EventSource(Protocol):
     """The folder of the run under way, or of the last one."""
     unfinished: RunFolder | None = None
     """The folder of the last run, where it is saved and can be resumed."""
+    tripped: RunFolder | None = None
+    """The folder of the last run, where it has diverged and can go on from before that."""
     trains: bool = False
     """Whether the run is trained here, so that it can be paused, stopped and started anew."""
     resumes: bool = False
@@ -63,6 +72,10 @@ class EventSource(Protocol):
 
     def resume_next(self) -> None:
         """Makes the next call of `events` resume the run that was stopped."""
+        return None
+
+    def go_on_next(self, how: GoOn) -> None:
+        """Makes the next call of `events` resume the run that has diverged, from before the batch that is to blame."""
         return None
 
     past: "Walkable | None" = None
@@ -84,4 +97,11 @@ class EventSource(Protocol):
 
     def set_detail(self, detail: Detail) -> None:
         """Says what the next events are to tell of the steps."""
+        return None
+
+    def branch(self, step: int, config: TrainingConfig) -> Event | None:
+        """Makes the next call of `events` begin a new run from the moment after so many batches of this one.
+
+        The answer is a Forked, or a NoAnswer.
+        """
         return None

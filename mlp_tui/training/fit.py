@@ -110,7 +110,7 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
             epoch=state.epoch,
             epochs=config.epochs,
             train_loss=totals.loss / totals.batches,
-            train_accuracy=totals.correct / totals.images,
+            train_accuracy=totals.correct / max(1, totals.images),  # all may have been skipped
             test_loss=result.loss,
             test_accuracy=result.accuracy,
             train_seconds=totals.seconds,

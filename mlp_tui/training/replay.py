@@ -58,6 +58,7 @@ class Replay:
         journal: Sequence[Change],
         first: int = 0,
     ) -> None:
+        self.first = first
         self._config, self._dataset = config, dataset
         self._snapshots, self._journal = snapshots, journal
         with random_numbers.kept(choose_device(config.device)[0]):
@@ -66,7 +67,7 @@ class Replay:
             saved = self.state.state_dict()
             self._beginning = None if first else pack(saved)
             prepared = prepare(config, dataset, self.state)
-        self._loader, self._loss_fn, self._steps = prepared
+        self._loader, self.loss_fn, self._steps = prepared
         self.how = prepared.how
         """How the steps are taken, in a few words."""
         self._remembered: OrderedDict[int, dict[str, Any]] = OrderedDict()
@@ -104,7 +105,7 @@ class Replay:
             under_way, totals = self._loader.under_way, state.totals
             if loss is None or under_way is None:
                 return None
-            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self._loss_fn)
+            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self.loss_fn)
         batch = BatchFinished(
             epoch=state.epoch + 1,
             batch=totals.batches,
@@ -118,6 +119,23 @@ class Replay:
             losses=(loss,),
         )
         return batch, details
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the state, with the random generators as they were then."""
+        with self.own_random_numbers():
+            return self.state.state_dict()
+
+    def last_batch(self) -> tuple[Tensor, Tensor]:
+        """The batch that was trained on last, inputs and targets, as the model takes them."""
+        under_way = self._loader.under_way
+        assert under_way is not None
+        return self._loader.fetch(under_way.rows)
+
+    def prepare_batch(self) -> bool:
+        """Does what comes before the next batch: ends an epoch, and does what a hand did; whether that skipped it."""
+        if self.state.totals.batches == self.state.batches:
+            self._end_epoch()
+        return self._apply_changes()
 
     # From one state to the next
 
@@ -156,9 +174,7 @@ class Replay:
         state, loss = self.state, None
         self._whole = False
         while state.step < step:
-            if state.totals.batches == state.batches:
-                self._end_epoch()
-            if self._apply_changes():
+            if self.prepare_batch():
                 loss = None
                 continue
             here = state.step
@@ -166,7 +182,7 @@ class Replay:
             stops += [self._step_of(change) for change in self._journal]
             count = min(stop for stop in stops if stop > here) - here
             if self._steps is None:
-                stepped = take_steps(state.model, self._batches, count, self._loss_fn, state.optimizer)
+                stepped = take_steps(state.model, self._batches, count, self.loss_fn, state.optimizer)
             else:
                 stepped = self._steps(self._batches, count)
             loss = state.totals.add(stepped)[-1]

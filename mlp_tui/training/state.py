@@ -105,12 +105,6 @@ class TrainingState:
         """Whether each number of each parameter is finite. Waits for the device once."""
         return bool(torch.stack([parameter.isfinite().all() for parameter in self.model.parameters()]).all())
 
-    @torch.no_grad()
-    def largest_weight(self) -> float:
-        """The largest absolute value of all finite numbers of the parameters."""
-        sizes = [p.abs().nan_to_num(nan=0.0, posinf=0.0).max() for p in self.model.parameters()]
-        return float(torch.stack(sizes).max())
-
     def end_epoch(self) -> None:
         """Counts the epoch under way as done."""
         self.epoch += 1
@@ -178,8 +172,8 @@ class TrainingState:
         # A run that was saved before schedules were objects kept the rate that was set in the optimizer.
         self.schedule.base_rate = float(state.get("base_rate", self.optimizer.param_groups[0]["lr"]))
         self.schedule.steps = int(state.get("steps", 0))
-        if isinstance(self.optimizer, Adam):  # it counts for itself; of a parameter that some steps leave out, too few
-            self.optimizer.steps = max(self.optimizer.steps, self.schedule.steps)
+        if isinstance(self.optimizer, Adam):  # it counts for itself, and its tensors may have counted other steps
+            self.optimizer.steps = self.schedule.steps or self.optimizer.steps
         self.epoch = state["epoch"]
         self.totals = Totals(**{sum.name: state["totals"][sum.name] for sum in dataclasses.fields(Totals)})
         if self.totals.batches > self.batches:

@@ -7,12 +7,33 @@ from functools import partial
 from textual.message import Message
 
 from ..config import TrainingConfig
-from ..events import BatchFinished, Drawing, EpochFinished, Event, Moment, Predictions, RunFinished, Weights
-from ..runs.source import PACES, EventSource
+from ..errors import UserError
+from ..events import (
+    BatchFinished,
+    Drawing,
+    EpochFinished,
+    Event,
+    Forked,
+    Moment,
+    NoAnswer,
+    Predictions,
+    RunFinished,
+    Weights,
+)
+from ..runs.source import PACES, EventSource, GoOn, Walkable
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
 from .walk import Later, Walk
 from .worker import Emitted, TrainingWorker
+
+
+class BranchPossible(Message):
+    """A branch can begin after `step` batches of the run, which has those settings then."""
+
+    def __init__(self, step: int, settings: TrainingConfig) -> None:
+        super().__init__()
+        self.step = step
+        self.settings = settings
 
 
 class RunControl:
@@ -27,6 +48,7 @@ class RunControl:
         pace: int = 0,
     ) -> None:
         self.source = source
+        self._post = post
         self.worker = TrainingWorker(source, post, pace)
         self.state = RunState(own_loop="restart" in source.lacks)
         self.state.pace = pace
@@ -61,8 +83,9 @@ class RunControl:
         """Whether a key can do that now. What does not drive the run, it always can."""
         if action not in DRIVING:
             return True
-        needs = {"resume": self.source.unfinished, "walk": self.source.past}
-        possible = self.source.trains and action in PHASES[self.phase].keys and action not in self.source.lacks
+        source = self.source
+        needs = {"resume": source.unfinished, "walk": source.past, "branch": source.past, "go_on": source.tripped}
+        possible = source.trains and action in PHASES[self.phase].keys and action not in source.lacks
         return possible and (action not in needs or needs[action] is not None)
 
     # What the keys do
@@ -131,6 +154,28 @@ class RunControl:
         self.source.resume_next()
         self.restart()
 
+    def go_on(self, how: GoOn) -> None:
+        """Goes on with a run that has diverged, from before that."""
+        self.source.go_on_next(how)
+        self.restart()
+
+    def branch(self) -> None:
+        """Asks for the settings of the run at the moment on show, which come as a BranchPossible."""
+        if past := self.source.past:
+            step = past.last if self.walk.step is None else self.walk.step
+            self.worker.ask(partial(self._find_settings, past, step), "branch")
+
+    def _find_settings(self, past: Walkable, step: int) -> Event | None:
+        try:
+            self._post(BranchPossible(step, past.settings_at(step)))
+        except UserError as error:
+            return NoAnswer(str(error))
+        return None
+
+    def begin_branch(self, step: int, config: TrainingConfig) -> None:
+        """Begins a branch from that moment, as soon as its folder is made."""
+        self.worker.ask(partial(self.source.branch, step, config))
+
     def restart(self, paused: bool = False) -> None:
         """Begins a run; one that is under way is saved and left."""
         pace = self.state.pace
@@ -181,13 +226,15 @@ class RunControl:
         for event in message.events:
             if isinstance(event, Moment):
                 self.walk.show(event)
-            elif isinstance(event, (Drawing, Weights)):  # answers about what is on show
+            elif isinstance(event, (Drawing, Weights, NoAnswer)):  # answers about what is on show
                 self.shown.replace(event)
             else:
                 self.state.add(event)
         self.state.folder = self.source.folder.path if self.source.folder else None
         if not self.source.trains:
             self._watch()
+        elif Forked in kinds:  # the answer to `begin_branch`
+            self.restart()
         elif self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)
         elif kinds & {Predictions, BatchFinished} and self.phase in ("loading", "starting"):

@@ -34,6 +34,13 @@ class LossHistory:
         self._sums[place] += loss
         self._counts[place] += 1
 
+    def in_others(self, factor: float) -> "LossHistory":
+        """The same losses over batches of which there are that many times as many."""
+        others = LossHistory(self.capacity)
+        for place, loss in enumerate(self.points, start=1):
+            others.add(max(1, round(min(place * self.step, self.batches) * factor)), loss)
+        return others
+
     @property
     def points(self) -> list[float]:
         """The means so far; the last may be of fewer than `step` batches."""

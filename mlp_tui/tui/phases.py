@@ -32,6 +32,9 @@ class PhaseRow:
         return f"{self.marks[glyphs is ASCII]} {self.word}"
 
 
+OF_THE_PAST = ("walk", "branch", "settings")
+"""What the keys can do to a run that is paused or over, beside what only some of those phases have."""
+
 PHASES: dict[Phase, PhaseRow] = {
     "loading": PhaseRow("loading", ("◌", "."), "muted", ("start", "stop", "settings")),
     # Training begins as soon as all is loaded.
@@ -47,19 +50,15 @@ PHASES: dict[Phase, PhaseRow] = {
         "paused",
         ("‖", "="),
         "warning",
-        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", "walk", "settings", "detach"),
+        ("unpause", "step", "epoch", "stop", "restart", "change_rate", "change_pace", "detach", *OF_THE_PAST),
     ),
     # At a past moment of a run that is paused or over; "playing" goes on from there, moment by moment.
-    "replay": PhaseRow(
-        "looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", "walk", "settings")
-    ),
-    "playing": PhaseRow(
-        "playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", "walk", "settings")
-    ),
+    "replay": PhaseRow("looking back", ("◂", "<"), "warning", ("play", "step", "restart", "change_pace", *OF_THE_PAST)),
+    "playing": PhaseRow("playing", ("▸", ">"), "warning", ("halt", "step", "restart", "change_pace", *OF_THE_PAST)),
     "stopping": PhaseRow("stopping", ("◌", "."), "muted", ("settings",)),
-    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", "walk", "settings")),
-    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", "walk", "settings")),
-    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("restart", "walk", "settings")),
+    "completed": PhaseRow("done", ("✓", "v"), "best", ("restart", *OF_THE_PAST)),
+    "stopped": PhaseRow("stopped", ("■", "#"), "muted", ("resume", "restart", *OF_THE_PAST)),
+    "diverged": PhaseRow("diverged", ("✗", "x"), "wrong", ("go_on", "restart", *OF_THE_PAST)),
     "failed": PhaseRow("failed", ("✗", "x"), "wrong", ("restart", "settings")),
     "live": PhaseRow("live", ("●", ">"), "best"),
     "killed": PhaseRow("killed", ("✗", "x"), "wrong"),

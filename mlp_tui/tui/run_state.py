@@ -10,9 +10,11 @@ from ..events import (
     Drawing,
     EpochFinished,
     Event,
+    Forked,
     LearningRateChanged,
     Mistakes,
     Moment,
+    NoAnswer,
     Past,
     Predictions,
     Preparing,
@@ -21,6 +23,7 @@ from ..events import (
     RunStarted,
     Saving,
     StepTaken,
+    Tripped,
     Watched,
     Weights,
 )
@@ -62,7 +65,13 @@ class RunState:
         """Where the run was resumed, in epochs."""
         self.learning_rate = 0.0
         """What the last batch was trained with, or the next one will be."""
-        self.changes: list[LearningRateChanged] = []
+        self.changes: list[float] = []
+        """Where the learning rate was set by hand, in epochs."""
+        self.parent: Forked | None = None
+        """The run that this one is a branch of."""
+        self.fork = 0.0
+        """Where it left its parent, in epochs."""
+        self.tripped: Tripped | None = None
         self.prediction_snapshots: list[tuple[float, Predictions]] = []
         """The predictions so far, each with the epochs trained until then; every second one once there are many."""
         self._snapshot_due = 0.0  # the epochs trained from which the next one is kept
@@ -83,7 +92,7 @@ class RunState:
         self.moment: Moment | None = None
         """The moment of the run that this is the state of, where that is a past one; see `at`."""
         self.lost = ""
-        """Why the moment that was asked for last cannot be had, or nothing."""
+        """Why the moment that was asked for last cannot be had, or a branch not made; or nothing."""
 
     def at(self, moment: Moment) -> "RunState":
         """The run as it was at that moment; its losses and its epochs' results are those of the whole run still."""
@@ -108,6 +117,9 @@ class RunState:
         match event:
             case BatchFinished():
                 self.lost = ""
+                if self.batch and event.batches != self.batches:  # a branch, whose batches are of another size
+                    self.history = self.history.in_others(event.batches / self.batches)
+                    self.recent.clear()
                 last = (event.epoch - 1) * event.batches + event.batch
                 losses = event.losses or (mean_since(self.batch, event),)
                 for number, loss in enumerate(losses, start=last - len(losses) + 1):
@@ -122,8 +134,12 @@ class RunState:
                 if len(snapshots) > MOST_SNAPSHOTS // 2:  # as far apart as the others are, however often they come
                     self._snapshot_due = snapshots[-1][0] * (1 + 0.9 / len(snapshots))
             case LearningRateChanged():
-                self.changes.append(event)
+                self.changes.append(event.epoch - 1 + event.batch / self.batches)
                 self.learning_rate = event.learning_rate
+            case Forked():
+                self.parent, self.fork = event, event.epoch - 1 + event.batch / self.batches
+            case Tripped():
+                self.tripped = event
             case EpochFinished():
                 # A run that is resumed from before an epoch's end emits that epoch again.
                 self.rows = [*(row for row in self.rows if row.epoch < event.epoch), event]
@@ -132,7 +148,7 @@ class RunState:
             case RunStarted():
                 self.run = event
                 self.data = Data.of(event)
-                self.finished = None
+                self.finished = self.tripped = None
                 if not event.resumed_from:
                     self.learning_rate = event.config["learning_rate"]
                 if event.resumed_from and self.batch:
@@ -171,6 +187,8 @@ class RunState:
                 self.step = event
             case Drawing():
                 self.drawing = event
+            case NoAnswer():
+                self.lost = event.error
 
     def words(self, step: int) -> str:
         """A moment of the run in words, from how many of its batches it comes after."""
@@ -230,7 +248,7 @@ class RunState:
 
 def mean_since(before: BatchFinished | None, event: BatchFinished) -> float:
     """The mean loss of the batches since the event before: a log does not hold the losses of them all."""
-    if before is None or before.epoch != event.epoch or before.batch >= event.batch:
+    if before is None or (before.epoch, before.batches) != (event.epoch, event.batches) or before.batch >= event.batch:
         return event.running_loss
     total = event.running_loss * event.batch - before.running_loss * before.batch
     return total / (event.batch - before.batch)

@@ -44,6 +44,11 @@ class Walk:
         self._answered = False
         self._due = 0.0  # when the next moment is to be shown, while they are played
 
+    @property
+    def step(self) -> int | None:
+        """The moment that was asked for last; None at the present."""
+        return self._target
+
     def batches(self, count: int) -> None:
         """Goes so many batches forward, or back, from the moment that was asked for last."""
         if past := self._control.source.past:

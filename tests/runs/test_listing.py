@@ -106,6 +106,44 @@ def test_a_damaged_log_hides_no_run(tmp_path: Path) -> None:
     assert loss_curve(folder) == ([], [])
 
 
+# The tree
+
+
+def branch(runs_dir: Path, name: str, parent: str, minutes: float = 0) -> None:
+    run = made(runs_dir / name, minutes=minutes)
+    origin = {"run": parent, "epoch": 1, "batch": 2, "step": 2}
+    run.write_config(run.read_config() | {"parent": origin})
+    begun = time.time() - 60 * minutes - 1
+    os.utime(run.config, (begun, begun))
+
+
+def test_branches_stand_below_their_parents(tmp_path: Path) -> None:
+    made(tmp_path / "old", minutes=90)
+    made(tmp_path / "new", minutes=5)
+    branch(tmp_path, "old-e1b2", "old", minutes=60)
+    branch(tmp_path, "old-e3b1", "old", minutes=1)
+    branch(tmp_path, "old-e1b2-e2b1", "old-e1b2", minutes=30)
+    branch(tmp_path, "orphan", "gone", minutes=3)
+    runs, count = list_runs(tmp_path, 9)
+    assert count == 6
+    assert [(run.depth, run.folder.name) for run in runs] == [
+        (0, "orphan"),
+        (0, "new"),
+        (0, "old"),
+        (1, "old-e3b1"),
+        (1, "old-e1b2"),
+        (2, "old-e1b2-e2b1"),
+    ]
+    assert [run.parent for run in runs] == ["gone", "", "", "old", "old", "old-e1b2"]
+
+
+def test_runs_that_name_each_other_as_parents_are_all_listed(tmp_path: Path) -> None:
+    for name, parent in (("a", "b"), ("b", "a"), ("c", "c"), ("d", "a")):
+        branch(tmp_path, name, parent)
+    runs, _ = list_runs(tmp_path, 9)
+    assert sorted(run.folder.name for run in runs) == ["a", "b", "c", "d"]
+
+
 # The loss curve
 
 
@@ -143,3 +181,16 @@ def test_a_loss_that_is_not_finite_is_no_part_of_the_curve(tmp_path: Path) -> No
         EpochFinished(1, 5, 1, 0, float("inf"), 0, 1, 1),
     ]
     assert loss_curve(made(tmp_path / "run", events)) == ([(0.125, 1.0), (0.375, 2.0)], [])
+
+
+def test_a_last_point_of_few_batches_is_no_part_of_the_curve(tmp_path: Path) -> None:
+    losses = [1.0] * 99 + [0.001]
+    train, _ = loss_curve(made(tmp_path / "run", batches(losses, 1, (40, 80, 99, 100))))
+    assert [at for at, _ in train] == pytest.approx([0.2, 0.6, 0.895])
+    assert [loss for _, loss in train] == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_a_branch_whose_batches_are_of_another_size_has_one_curve(tmp_path: Path) -> None:
+    events = [*batches([1.0] * 100, 1, (50, 100)), *batches([1.0] * 100, 2, (50,)), *batches([2.0] * 20, 2, (12, 20))]
+    train, _ = loss_curve(made(tmp_path / "run", events))
+    assert [at for at, _ in train] == pytest.approx([0.25, 0.75, 1.25, 1.3, 1.8])

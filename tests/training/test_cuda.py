@@ -218,7 +218,7 @@ def test_ruined_weights_are_found_on_the_gpu(mnist: Dataset) -> None:
     assert state.weights_are_finite()
     with torch.no_grad():
         next(state.model.parameters())[3, 5] = torch.nan
-    assert not state.weights_are_finite() and math.isfinite(state.largest_weight())
+    assert not state.weights_are_finite()
 
 
 def test_the_gpus_memory_bounds_a_model(small_mnist: Path) -> None:

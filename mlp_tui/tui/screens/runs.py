@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from ...headless.data import printable
 from ...runs.folder import RunFolder
 from ...runs.listing import Run, list_runs
 from ..phases import PHASES
@@ -92,7 +93,7 @@ class RunList(OptionList):
             return "  no comparison"
         return line(
             self.width,
-            f"{self._glyphs.bullet if row.folder.path == self._compared else ' '} {row.folder.name}",
+            f"{self._glyphs.bullet if row.folder.path == self._compared else ' '} {self._words(row)}",
             f"{row.epochs}/{row.config.epochs}",
             "-" if row.accuracy is None else f"{row.accuracy:.2%}",
             PHASES[row.standing].label(self._glyphs),
@@ -100,6 +101,11 @@ class RunList(OptionList):
             row.settings,
             self._glyphs.ellipsis,
         )
+
+    def _words(self, run: Run) -> str:
+        """A run's name; of a branch below its parent, what it adds to that one's."""
+        name, own = run.folder.name, run.folder.name.removeprefix(run.parent)
+        return "  " * run.depth + (self._glyphs.ellipsis + own if run.depth and own != name else name)
 
 
 class RunPicker(ModalScreen[RunFolder | None]):
@@ -202,7 +208,8 @@ class RunPicker(ModalScreen[RunFolder | None]):
 
 def describe(run: Run) -> str:
     """What the columns may have no room for."""
+    origin = f"A branch of {printable(run.parent)}. " if run.parent else ""
     return (
-        f"Dataset {run.config.dataset}, begun {ago(time.time() - run.started)}, "
+        f"{origin}Dataset {run.config.dataset}, begun {ago(time.time() - run.started)}, "
         f"with {run.settings or 'the default settings'}."
     )

@@ -100,10 +100,11 @@ def filled_in(config: TrainingConfig, texts: Mapping[str, str]) -> tuple[Trainin
     """The settings with what was typed in place of their own, and what is wrong with it, by the setting's name."""
     complaints = {}
     for setting in SETTINGS:
-        try:
-            config = dataclasses.replace(config, **{setting.name: setting.parse(texts[setting.name])})
-        except UserError as error:
-            complaints[setting.name] = str(error)
+        if setting.name in texts:
+            try:
+                config = dataclasses.replace(config, **{setting.name: setting.parse(texts[setting.name])})
+            except UserError as error:
+                complaints[setting.name] = str(error)
     return config, complaints
 
 
@@ -221,20 +222,24 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
         Binding("down", "app.focus_next", "Move", show=False),
     ]
 
+    settings = SETTINGS
+    heading = "Settings of the next run"
+    enter_does = "Enter takes these"
+
     def __init__(self, config: TrainingConfig, glyphs: Glyphs = UNICODE) -> None:
         super().__init__()
         self.config = config
         self._glyphs = glyphs
-        texts = {setting.name: as_text(getattr(config, setting.name)) for setting in SETTINGS}
-        self._filled_in, self._complaints = filled_in(config, texts)
+        texts = {setting.name: as_text(getattr(config, setting.name)) for setting in self.settings}
+        self._filled_in, self._complaints = self.fill_in(texts)
         self.fields: dict[str, Input | Choice] = {
             setting.name: Choice(setting.choices, texts[setting.name], glyphs)
             if setting.choices
             else Input(texts[setting.name], compact=True, max_length=LONGEST if setting.kind in (int, float) else 0)
-            for setting in SETTINGS
+            for setting in self.settings
         }
-        self.names = {setting.name: Static(f"  {setting.option}", markup=False) for setting in SETTINGS}
-        self.helps = {setting.name: Static(setting.summary, classes="help", markup=False) for setting in SETTINGS}
+        self.names = {setting.name: Static(f"  {setting.option}", markup=False) for setting in self.settings}
+        self.helps = {setting.name: Static(setting.summary, classes="help", markup=False) for setting in self.settings}
         self.grid = Grid()
         self.about = Static(id="about", markup=False)
         self.box = Vertical()
@@ -242,7 +247,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
     def compose(self) -> ComposeResult:
         with self.box:
             with self.grid:
-                for setting in SETTINGS:
+                for setting in self.settings:
                     yield self.names[setting.name]
                     yield self.fields[setting.name]
                     yield self.helps[setting.name]
@@ -250,11 +255,13 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
 
     def on_mount(self) -> None:
         self.set_class(self._glyphs is ASCII, "-ascii")
-        self.box.border_title = "Settings of the next run"
+        self.box.border_title = self.heading
         self.show()
 
     def on_resize(self) -> None:
-        helps = (textwrap.wrap(setting.help, max(1, min(self.size.width, COMPACT) - MARGIN)) for setting in SETTINGS)
+        helps = (
+            textwrap.wrap(setting.help, max(1, min(self.size.width, COMPACT) - MARGIN)) for setting in self.settings
+        )
         about = min(max(ABOUT, 1 + max(map(len, helps))), max(ABOUT, self.size.height // 2))
         self.about.styles.height = about
         self.grid.styles.max_height = max(1, self.size.height - self.box.gutter.height - about)
@@ -270,17 +277,22 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
         self.show()
 
     def action_take(self) -> None:
+        self.show()  # a change may not have come here yet
         if self._complaints:
             self.fields[next(iter(self._complaints))].focus()
         else:
             self.dismiss(self._filled_in)
 
+    def fill_in(self, texts: Mapping[str, str]) -> tuple[TrainingConfig, dict[str, str]]:
+        """The settings, and what is wrong with them, as `filled_in` says."""
+        return filled_in(self.config, texts)
+
     def show(self) -> None:
         """Says what is changed and what is wrong, and what the setting is for that has the focus."""
         texts = {name: field.value for name, field in self.fields.items()}
-        self._filled_in, self._complaints = filled_in(self.config, texts)
+        self._filled_in, self._complaints = self.fill_in(texts)
         beside = self.size.width >= WIDE and self.size.height >= TALL
-        for setting in SETTINGS:
+        for setting in self.settings:
             name, focused = setting.name, self.fields[setting.name].has_focus
             complaint = self._complaints.get(name)
             changed = complaint is not None or getattr(self._filled_in, name) != getattr(self.config, name)
@@ -294,7 +306,7 @@ class SettingsScreen(ModalScreen[TrainingConfig | None]):
                 was = f"Was {as_text(getattr(self.config, name)) or 'empty'}." if changed else ""
                 say(self.about, complaint or f"{setting.more if beside else setting.help} {was}".strip())
         wrong = len(self._complaints)
-        enter = f"{self._glyphs.wrong} {wrong} wrong" if wrong else "Enter takes these"
+        enter = f"{self._glyphs.wrong} {wrong} wrong" if wrong else self.enter_does
         self.box.border_subtitle = f" {self._glyphs.dot} ".join(["Arrows choose", enter, "Esc closes"])
 
 

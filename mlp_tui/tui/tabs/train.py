@@ -1,7 +1,9 @@
 """The first tab: the losses as a sparkline and as a chart, the accuracies, the test digits, the messages."""
 
+import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from ...events import Event, Preparing, RunFinished
+from ...events import Event, Forked, Preparing, RunFinished
 from ...runs.folder import RunFolder
 from ...runs.listing import loss_curve
 from ..pictures.glyphs import UNICODE, Glyphs
@@ -47,6 +49,8 @@ class TrainTab(Tab):
         self.messages = panel(MessageLog(id="messages"), "Messages")
         self.compared: RunFolder | None = None
         """The run whose losses stand behind those of this one."""
+        self._forked: Forked | None = None  # where the run on the screen left its parent
+        self._parent_run: RunFolder | None = None  # the parent, where it is the one that is shown
         self._printed = ""  # the beginning of a line
         self.grid = panel(DigitGrid(glyphs, colour, id="grid"), "Test digits")
         self.batch_grid = panel(BatchGrid(glyphs, colour, id="batch"), "This batch")
@@ -90,15 +94,29 @@ class TrainTab(Tab):
 
     # Another run behind this one
 
-    def compare_with(self, folder: RunFolder | None) -> None:
-        """Shows that run's losses behind those of this one, once its log is read; None: none behind."""
+    def show_parent(self, state: RunState, runs_dir: Path) -> None:
+        """Shows the parent of a branch behind it, from where they part; behind the next run it is no longer shown."""
+        if (forked := state.parent) == self._forked:
+            return
+        self._forked = forked
+        if forked:
+            self.messages.add(f"A branch of {forked.parent}, from epoch {forked.epoch}, batch {forked.batch} on.")
+        if forked and os.path.exists(runs_dir / forked.parent):
+            self.compare_with(RunFolder(runs_dir / forked.parent), since=state.fork)
+            self._parent_run = self.compared
+        elif self._parent_run and self._parent_run is self.compared:
+            self.compare_with(None)
+
+    def compare_with(self, folder: RunFolder | None, since: float = 0.0) -> None:
+        """Shows that run's losses, since so many epochs, behind those of this one, once its log is read; or none."""
         self.compared = folder
         if folder is None:
             self._compare(None)
             return
 
         def read() -> None:  # a long log takes a while, and the screen would stand still
-            other = folder.name, *loss_curve(folder)
+            train, tests = ([point for point in curve if point[0] >= since] for curve in loss_curve(folder))
+            other = folder.name, train, tests
             self.call_later(lambda: self._compare(other) if folder is self.compared else None)
 
         threading.Thread(target=read, daemon=True).start()

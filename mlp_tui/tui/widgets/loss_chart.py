@@ -124,7 +124,6 @@ class LossChart(Lines):
         def on_show(points: Points) -> Points:
             return [point for point in points if start <= point[0] <= end]
 
-        changes = (change.epoch - 1 + change.batch / batches for change in state.changes)
         return Curves(
             train=train,
             tests=on_show([(float(row.epoch), row.test_loss) for row in state.rows]),
@@ -133,7 +132,7 @@ class LossChart(Lines):
             start=start,
             end=end,
             resume_points=[resume_point for resume_point in state.resume_points if start < resume_point < end],
-            changes=[change for change in changes if start < change < end],
+            changes=[change for change in state.changes if start < change < end],
             cursor=state.moment.step / batches
             if state.moment
             else train[nearest(train, self.cursor)][0]

@@ -21,7 +21,7 @@ from mlp_tui.tui.screens.runs import RunPicker, ago
 
 from ... import made_up
 from ...made_up import MadeUpSession
-from ...runs.test_listing import end, epoch, made
+from ...runs.test_listing import branch, end, epoch, made
 
 SIZES = pytest.mark.parametrize(
     "size", [(160, 48), (120, 40), (80, 24), (60, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
@@ -99,6 +99,21 @@ async def test_the_arrows_and_enter_pick_a_run(tmp_path: Path) -> None:
         assert [row.split()[0] for row in rows(app)] == ["b", "c"]
         await pilot.press("down", "enter")
         assert [folder and folder.name for folder in app.given] == ["c"]
+
+
+async def test_a_branch_stands_below_its_parent_and_has_what_its_name_adds(tmp_path: Path) -> None:
+    made(tmp_path / "mnist-1", minutes=9)
+    for name, parent, minutes in (("mnist-1-e2b3", "mnist-1", 8), ("mnist-1-e2b3-e3b1", "mnist-1-e2b3", 7)):
+        branch(tmp_path, name, parent, minutes)
+    app = Host(tmp_path)
+    async with opened(app) as pilot:
+        assert [row[:20].rstrip() for row in rows(app)] == [
+            "  mnist-1",
+            f"    {UNICODE.ellipsis}-e2b3",
+            f"      {UNICODE.ellipsis}-e3b1",
+        ]
+        await pilot.press("down", "enter")
+        assert [folder and folder.name for folder in app.given] == ["mnist-1-e2b3"]
 
 
 async def test_a_click_picks_a_run(tmp_path: Path) -> None:
