@@ -16,6 +16,7 @@ from .control import RunControl
 from .keys import KEYS, TABS
 from .leaving import Leaving
 from .pictures.glyphs import ASCII, UNICODE
+from .screens.flips import FlipsScreen
 from .screens.keys import KeysScreen
 from .screens.quit import QuitScreen
 from .screens.runs import RunPicker
@@ -106,6 +107,7 @@ class TrainingApp(App[None]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        action = "walk" if action == "flips" else action
         return self.control.allows(str(parameters[0]) if action == "drive" else action)
 
     def action_drive(self, what: str, *parameters: int) -> None:
@@ -121,10 +123,22 @@ class TrainingApp(App[None]):
                 if control.looking_back:
                     self.call_after_refresh(screen.show, control.shown)
         elif what != "step" and opened:
-            self.pop_screen()
+            self.screen_stack[0].pop_until_active()
 
     def action_walk(self, how: str, count: int) -> None:
         getattr(self.control.walk, how)(count)
+
+    def action_flips(self) -> None:
+        if past := self.control.source.past:
+            if self.control.phase == "playing":
+                self.control.halt()
+            state, ask = self.control.shown, self.control.ask_past
+            self.push_screen(FlipsScreen(state, past, ask, self.show_batch, self.glyphs, self.shades))
+
+    def show_batch(self, step: int) -> None:
+        """Goes to the moment after that many batches of the run, and shows the last of them."""
+        self.push_screen(StepScreen(self.glyphs, self.shades))
+        self.control.walk.go(step)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -195,6 +209,9 @@ class TrainingApp(App[None]):
         self.train.say_what_happened(message.events if kinds else (), state)
         if kinds & {StepTaken, Moment} and isinstance(self.screen, StepScreen):
             self.screen.show(state)
+        if kinds and isinstance(self.screen, FlipsScreen):
+            for event in message.events:
+                self.screen.take(event)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)
