@@ -17,6 +17,7 @@ from .keys import KEYS, TABS
 from .leaving import Leaving
 from .pictures.glyphs import ASCII, UNICODE
 from .screens.branch import BranchScreen
+from .screens.flips import FlipsScreen
 from .screens.keys import KeysScreen
 from .screens.quit import QuitScreen
 from .screens.runs import RunPicker
@@ -108,6 +109,7 @@ class TrainingApp(App[None]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        action = "walk" if action == "flips" else action
         return self.control.allows(str(parameters[0]) if action == "drive" else action)
 
     def action_drive(self, what: str, *parameters: int) -> None:
@@ -123,7 +125,7 @@ class TrainingApp(App[None]):
                 if control.looking_back:
                     self.call_after_refresh(screen.show, control.shown)
         elif what != "step" and opened:
-            self.pop_screen()
+            self.screen_stack[0].pop_until_active()
 
     def action_walk(self, how: str, count: int) -> None:
         getattr(self.control.walk, how)(count)
@@ -142,6 +144,18 @@ class TrainingApp(App[None]):
 
         place = divmod(message.step, self.control.state.batches)
         self.push_screen(BranchScreen(message.settings, *place, self.glyphs), take)
+
+    def action_flips(self) -> None:
+        if past := self.control.source.past:
+            if self.control.phase == "playing":
+                self.control.halt()
+            state, ask = self.control.shown, self.control.ask_past
+            self.push_screen(FlipsScreen(state, past, ask, self.show_batch, self.glyphs, self.shades))
+
+    def show_batch(self, step: int) -> None:
+        """Goes to the moment after that many batches of the run, and shows the last of them."""
+        self.push_screen(StepScreen(self.glyphs, self.shades))
+        self.control.walk.go(step)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -217,6 +231,9 @@ class TrainingApp(App[None]):
         if kinds & {Past, RunStarted}:
             folder = self.control.source.folder
             self.train.show_parent(state, folder.path.parent if folder else self.control.source.config.runs_dir)
+        if kinds and isinstance(self.screen, FlipsScreen):
+            for event in message.events:
+                self.screen.take(event)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)

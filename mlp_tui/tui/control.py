@@ -20,7 +20,7 @@ from ..events import (
     RunFinished,
     Weights,
 )
-from ..runs.source import PACES, EventSource, GoOn, Walkable
+from ..runs.source import PACES, EventSource, GoOn, Question, Walkable
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
 from .walk import Later, Walk
@@ -135,6 +135,10 @@ class RunControl:
         self.state.pace = self.shown.pace = PACES[max(0, min(place, len(PACES) - 1))]
         self.worker.set_pace(self.state.pace)
         self._changed()
+
+    def ask_past(self, question: Question) -> None:
+        """Asks what walks through the run; the newest question counts, and one that takes long gives way to it."""
+        self.worker.ask(partial(question, self.worker.has_other_work), "past")
 
     def play(self) -> None:
         """Plays the run from the moment on show."""

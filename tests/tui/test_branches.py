@@ -30,7 +30,7 @@ from mlp_tui.events import (
     to_json,
 )
 from mlp_tui.runs.folder import RunFolder
-from mlp_tui.runs.source import GoOn
+from mlp_tui.runs.source import GoOn, Interrupted
 from mlp_tui.tui.app import TrainingApp
 from mlp_tui.tui.run_state import RunState
 from mlp_tui.tui.screens.branch import CHANGEABLE, BranchScreen
@@ -65,6 +65,14 @@ class Past2876:
 
     def settings_at(self, step: int) -> TrainingConfig:
         return TrainingConfig(learning_rate=0.005)
+
+    def flips(self, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        return None
+
+    def find_flip(self, index: int, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        return None
+
+    influences = find_flip
 
 
 class Lost(Past2876):
