@@ -39,6 +39,7 @@ def size(state: dict[str, Any]) -> int:
     return sum(sizes)
 
 
+@torch.no_grad()
 def pack(state: dict[str, Any]) -> dict[str, Any]:
     """A copy in which all tensors of a type lie in one, so that it is made and written several times as fast."""
     kinds: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
@@ -46,7 +47,7 @@ def pack(state: dict[str, Any]) -> dict[str, Any]:
     def placed(value: Any) -> Any:
         if not is_plain(value):
             return copy.deepcopy(value)
-        kinds.setdefault((value.dtype, value.device), []).append(value.detach().flatten())
+        kinds.setdefault((value.dtype, value.device), []).append(value.flatten())
         return torch.Size((list(kinds).index((value.dtype, value.device)), *value.shape))
 
     places = mapped(state, placed)
