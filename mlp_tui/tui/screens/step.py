@@ -42,7 +42,7 @@ OTHER_LINES = 12
 PARAMETERS = 4
 """Parameters that are always on show."""
 
-AT_PRESENT = "[b]n[/b] next step  [b], .[/b] walk  [b]N[/b] to the epoch's end  [b]s[/b] continue  [b]Esc[/b] close"
+AT_PRESENT = "[b]n[/b] next step  [b], .[/b] walk  [b]N[/b] epoch's end  [b]s[/b] continue  [b]Esc[/b] close"
 IN_THE_PAST = "[b]n[/b] next step  [b], .[/b] walk  [b]Esc[/b] close"
 
 

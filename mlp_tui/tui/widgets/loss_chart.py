@@ -185,7 +185,7 @@ class LossChart(Lines):
 def crossed(line: Line, column: int, style: Style, glyphs: Glyphs) -> Line:
     """A line of the chart with the cursor in that column, behind the curves and across the axis."""
     before, here, after = Strip(line).divide((column, column + 1, sum(segment.cell_length for segment in line)))
-    mark = {" ": glyphs.axis, "─": "┼", "-": "+"}.get(here.text)
+    mark = {" ": glyphs.axis, "─": "┴", "-": "+"}.get(here.text)
     return [*before, *([Segment(mark, style)] if mark else here), *after]
 
 
