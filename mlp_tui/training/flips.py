@@ -39,7 +39,7 @@ def readings_at(replay: Replay, step: int) -> Readings:
     """What the model made of the held-out examples after that many batches."""
     replay.go(step)
     model, classes, probabilities = replay.state.model, [], []
-    with evaluating(model):
+    with replay.own_random_numbers(), evaluating(model):  # a model may draw some in its test too
         for inputs, _ in tests_of(replay.dataset.held_out, replay.config, replay.state):
             logits = model(inputs)
             classes.append(logits.argmax(-1))

@@ -9,7 +9,7 @@ from textual.events import Print
 from textual.widgets import ContentSwitcher
 
 from ..config import TrainingConfig
-from ..events import Moment, Past, RunFinished, RunStarted, StepTaken
+from ..events import Past, RunFinished, RunStarted, StepTaken
 from ..headless.characters import can_show_blocks
 from ..runs.source import EventSource, GoOn
 from .control import BranchPossible, RunControl
@@ -24,7 +24,6 @@ from .screens.runs import RunPicker
 from .screens.settings import SettingsScreen
 from .screens.step import StepScreen
 from .screens.tripwire import TripwireScreen
-from .summary import summary
 from .tabs.digits import DigitsTab
 from .tabs.draw import DrawTab
 from .tabs.mistakes import MistakesTab
@@ -109,7 +108,6 @@ class TrainingApp(App[None]):
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        action = "walk" if action == "flips" else action
         return self.control.allows(str(parameters[0]) if action == "drive" else action)
 
     def action_drive(self, what: str, *parameters: int) -> None:
@@ -146,16 +144,10 @@ class TrainingApp(App[None]):
         self.push_screen(BranchScreen(message.settings, *place, self.glyphs), take)
 
     def action_flips(self) -> None:
-        if past := self.control.source.past:
-            if self.control.phase == "playing":
-                self.control.halt()
-            state, ask = self.control.shown, self.control.ask_past
-            self.push_screen(FlipsScreen(state, past, ask, self.show_batch, self.glyphs, self.shades))
-
-    def show_batch(self, step: int) -> None:
-        """Goes to the moment after that many batches of the run, and shows the last of them."""
-        self.push_screen(StepScreen(self.glyphs, self.shades))
-        self.control.walk.go(step)
+        control = self.control
+        if past := control.source.past:
+            screen = FlipsScreen(control.shown, past, control.ask_past, control.walk.go, self.glyphs, self.shades)
+            self.push_screen(screen)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -224,16 +216,13 @@ class TrainingApp(App[None]):
         kinds = self.control.take(message)
         state = self.control.shown
         self.train.say_what_happened(message.events if kinds else (), state)
-        if kinds & {StepTaken, Moment} and isinstance(self.screen, StepScreen):
-            self.screen.show(state)
+        if kinds and isinstance(self.screen, (StepScreen, FlipsScreen)):
+            self.screen.take(message.events, state)
         if RunFinished in kinds and self.control.allows("go_on"):
             self.action_go_on()
         if kinds & {Past, RunStarted}:
             folder = self.control.source.folder
             self.train.show_parent(state, folder.path.parent if folder else self.control.source.config.runs_dir)
-        if kinds and isinstance(self.screen, FlipsScreen):
-            for event in message.events:
-                self.screen.take(event)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)
@@ -271,7 +260,3 @@ class TrainingApp(App[None]):
         self.tab.show(state)
         self.tab_bar.name_examples(f"{state.data.noun.capitalize()}s")
         self.tab_bar.note = self.tab.note
-
-    def summary_lines(self) -> list[str]:
-        """What the run came to; nothing where it did not come to an end."""
-        return summary(self.control.state)

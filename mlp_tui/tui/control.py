@@ -81,6 +81,7 @@ class RunControl:
 
     def allows(self, action: str) -> bool:
         """Whether a key can do that now. What does not drive the run, it always can."""
+        action = "walk" if action == "flips" else action
         if action not in DRIVING:
             return True
         source = self.source
@@ -138,6 +139,8 @@ class RunControl:
 
     def ask_past(self, question: Question) -> None:
         """Asks what walks through the run; the newest question counts, and one that takes long gives way to it."""
+        if self.phase == "playing":
+            self.halt()
         self.worker.ask(partial(question, self.worker.has_other_work), "past")
 
     def play(self) -> None:

@@ -1,6 +1,6 @@
 """Which examples are read otherwise than at an earlier moment; of each, the batch that did it and what taught it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.app import ComposeResult
@@ -16,13 +16,14 @@ from ..run_state import RunState
 from ..widgets.cards import NAME, Card, Cards, reading
 from ..widgets.key_line import KeyLine
 from .influences import InfluencesScreen
+from .step import StepScreen
 
 
 class FlipsScreen(ModalScreen[None]):
     """The flips from an earlier moment of a run to a later one, both named by their steps.
 
-    It asks its questions by `ask`, which gives up the question before, and gets the answers by `take`. `show_batch`
-    shows the batch of a step.
+    It asks its questions by `ask`, which gives up the question before, and gets the answers by `take`; `go` walks to a
+    step.
     """
 
     DEFAULT_CSS = """
@@ -49,12 +50,12 @@ class FlipsScreen(ModalScreen[None]):
         state: RunState,
         past: Walkable,
         ask: Callable[[Question], None],
-        show_batch: Callable[[int], None],
+        go: Callable[[int], None],
         glyphs: Glyphs,
         colour: bool,
     ) -> None:
         super().__init__()
-        self._state, self._past, self._ask, self._show_batch = state, past, ask, show_batch
+        self._state, self._past, self._ask, self._go = state, past, ask, go
         self._glyphs, self._colour = glyphs, colour
         self.later = state.moment.step if state.moment else past.last
         self.earlier = max(past.first, self.later - state.batches)
@@ -117,7 +118,12 @@ class FlipsScreen(ModalScreen[None]):
             self._say(f"{doing}{self._glyphs.ellipsis} Esc ends the search.")
             self._ask(partial(question, self._wanted, self.flips.earlier, self.flips.later))
 
-    def take(self, event: Event) -> None:
+    def take(self, events: Sequence[Event], state: RunState) -> None:
+        """Takes the answers that are among these events."""
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         """Takes an answer; one to a question that was given up is left."""
         match event:
             case Flips() if (event.earlier, event.later) == (self.earlier, self.later):
@@ -131,7 +137,8 @@ class FlipsScreen(ModalScreen[None]):
                     flip = self._card(self.flips, self.flips.indices.index(event.index))
                     self.app.push_screen(InfluencesScreen(event, flip, self._state, self._glyphs, self._colour))
                 elif event.step is not None:
-                    self._show_batch(event.step)
+                    self.app.push_screen(StepScreen(self._glyphs, self._colour))
+                    self._go(event.step)
                 else:
                     looked = self._state.words(event.looked).lower()
                     self._say(f"It was read so at least since {looked}: the search looked no further back.")
