@@ -245,6 +245,75 @@ class Moment:
 
 
 @dataclass(frozen=True)
+class Flips:
+    """Held-out examples that are read right at one of two moments and wrong at the other.
+
+    The moments are after `earlier` and after `later` batches of the run. All such examples are counted; of each kind
+    the surest at the later moment are named, those that became wrong first: number, label, what each was read as
+    (`before`, `now`), the probabilities that these readings had, and `pixels` or `values` as in `Preview`.
+    """
+
+    earlier: int
+    later: int
+    became_right: int
+    became_wrong: int
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    sure_before: tuple[float, ...]
+    sure_now: tuple[float, ...]
+    pixels: tuple[bytes, ...]
+    values: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class FlipFound:
+    """After which batch the example `index` came to be read as it is at a later moment, and stayed so until then.
+
+    `step` counts the run's batches over all epochs. It is None where the search had to end: until after `looked` of
+    the batches the example is read as it is then.
+    """
+
+    index: int
+    step: int | None
+    looked: int
+
+
+@dataclass(frozen=True)
+class Influences:
+    """How much each training example of the last batches moved the probability of `reading` for one held-out example.
+
+    The batches are those after `first` up to `last`, counted over all epochs: `trained` examples; the probability
+    went from `before` to `after`. The effects are to the first order, in the probability: `total` is their sum, and
+    those that raised it most are named, the largest first, then those that lowered it most: number, label, `steps` (the
+    batch of each), `effects`, and `pixels` or `values` as in `Preview`.
+    """
+
+    index: int
+    reading: int
+    first: int
+    last: int
+    trained: int
+    before: float
+    after: float
+    total: float
+    indices: tuple[int, ...]
+    labels: tuple[int, ...]
+    steps: tuple[int, ...]
+    effects: tuple[float, ...]
+    pixels: tuple[bytes, ...]
+    values: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """A question about the past that could not be answered: `error` says why in a sentence."""
+
+    error: str
+
+
+@dataclass(frozen=True)
 class Saving:
     """Whether the run can be saved: `error` says what could not be written; it is empty once that works again."""
 
@@ -297,6 +366,10 @@ Event: TypeAlias = (
     | BatchSkipped
     | Forked
     | Moment
+    | Flips
+    | FlipFound
+    | Influences
+    | NoAnswer
     | Saving
     | Past
     | Watched

@@ -1,14 +1,25 @@
 """TimeMachine: any moment of a run, had again: what the model was then, and what it made of the data."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import TrainingConfig
 from .errors import UserError, said
-from .events import BatchFinished, BatchSkipped, EpochFinished, Event, LearningRateChanged, Moment, Past, RunStarted
+from .events import (
+    BatchFinished,
+    BatchSkipped,
+    EpochFinished,
+    Event,
+    LearningRateChanged,
+    Moment,
+    NoAnswer,
+    Past,
+    RunStarted,
+)
 from .runs.snapshots import Snapshots
+from .runs.source import Interrupted
 
 if TYPE_CHECKING:
     from .training.data.batches import Dataset
@@ -97,6 +108,38 @@ class TimeMachine:
     def leave(self) -> None:
         """Goes back to where the run itself is."""
         self.state = self._live
+
+    # Questions about the past, as Walkable has them
+
+    def flips(self, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        from .training.flips import flips
+
+        return self._answer(flips, earlier, later, interrupted)
+
+    def find_flip(self, index: int, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        from .training.flips import find_flip
+
+        return self._answer(find_flip, index, earlier, later, interrupted)
+
+    def influences(self, index: int, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        from .training.influences import influences
+
+        return self._answer(influences, index, earlier, later, interrupted)
+
+    def _answer(self, question: Callable[..., Event | None], *arguments: Any) -> Event | None:
+        """What comes of a question to what trains again, which then goes back to the moment on show."""
+        try:
+            replay = self.replay
+            shown = replay.state.step if self.state is replay.state else None
+            try:
+                return question(replay, *arguments)
+            finally:
+                if shown is not None:
+                    replay.go(shown)
+        except UserError as error:
+            return NoAnswer(str(error))
+        except Exception as error:  # a model of the user's own may do anything
+            return NoAnswer(f"This cannot be found out: {said(error)}")
 
     def _had_again(self, step: int, wanted: Collection[str]) -> Iterator[Event]:
         from .training.fit import mistakes, on_show, predict

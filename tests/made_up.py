@@ -14,6 +14,8 @@ from mlp_tui.events import (
     Drawing,
     EpochFinished,
     Event,
+    Flips,
+    Influences,
     Mistakes,
     Predictions,
     Preparing,
@@ -159,6 +161,45 @@ def step_taken() -> StepTaken:
         gradient_norms=(0.8123, 0.0312, 0.5021, 0.0411),
         update_norms=(0.6012, 0.0231, 0.1203, 0.0122),
         weight_norms=(12.31, 0.4512, 7.123, 0.2311),
+    )
+
+
+def flips(earlier: int = 938, later: int = 1876) -> Flips:
+    """Forty of 1,234 flips: the twenty digits over again, each wrong at one of the two moments."""
+    labels = tuple(LABELS[i % 20] for i in range(40))
+    other = tuple((label + 1 + i % 9) % 10 for i, label in enumerate(labels))
+    return Flips(
+        earlier=earlier,
+        later=later,
+        became_right=1200,
+        became_wrong=34,
+        indices=tuple(range(7, 8000, 200)),
+        labels=labels,
+        before=labels[:20] + other[20:],
+        now=other[:20] + labels[20:],
+        sure_before=tuple(0.4 + i % 7 / 12 for i in range(40)),
+        sure_now=tuple(0.999 - i % 20 / 35 for i in range(40)),
+        pixels=preview().pixels * 2,
+    )
+
+
+def influences(index: int = 7) -> Influences:
+    """What taught the first of those flips: eight digits for it, four against it, of the last ten batches."""
+    effects = (0.4123, 0.231, 0.11, 0.052, 0.0311, 0.012, 0.0077, 0.0042, -0.213, -0.0802, -0.023, -0.0101)
+    return Influences(
+        index=index,
+        reading=0,
+        first=1500,
+        last=1510,
+        trained=640,
+        before=0.123,
+        after=0.678,
+        total=0.5311,
+        indices=tuple(range(0, 60_000, 5000)),
+        labels=LABELS[:12],
+        steps=tuple(1510 - i * 7 % 10 for i in range(12)),
+        effects=effects,
+        pixels=preview().pixels[:12],
     )
 
 

@@ -7,6 +7,8 @@ from mlp_tui.events import (
     DigitImages,
     Drawing,
     Event,
+    Flips,
+    Influences,
     Mistakes,
     Predictions,
     Preparing,
@@ -195,4 +197,34 @@ def step_taken(run: RunStarted, parameters: int = 4) -> StepTaken:
         update_norms=(0.1,) * parameters,
         weight_norms=tuple(i + 1.0 for i in range(parameters)),
         values=values,
+    )
+
+
+def flips(run: RunStarted) -> Flips:
+    """Flips of the twenty examples, the first half wrong now, as the made-up run of digits has them."""
+    given, count = labels(run), len(run.classes)
+    other = tuple((label + 1 + i % (count - 1)) % count for i, label in enumerate(given))
+    examples = [example(run, i, label) for i, label in enumerate(given)]
+    pixels, values = shown(run, examples)
+    return dataclasses.replace(
+        made_up.flips(1338, 2276),
+        became_right=10,
+        became_wrong=10,
+        indices=tuple(range(7, 4000, 200)),
+        labels=given,
+        before=given[:10] + other[10:],
+        now=other[:10] + given[10:],
+        sure_before=made_up.flips().sure_before[:20],
+        sure_now=made_up.flips().sure_now[:20],
+        pixels=pixels,
+        values=values,
+    )
+
+
+def influences(run: RunStarted) -> Influences:
+    """What taught the first of them."""
+    given = labels(run)[:12]
+    pixels, values = shown(run, [example(run, i + 3, label) for i, label in enumerate(given)])
+    return dataclasses.replace(
+        made_up.influences(), reading=flips(run).now[0], labels=given, pixels=pixels, values=values
     )

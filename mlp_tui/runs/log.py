@@ -9,8 +9,12 @@ from ..events import (
     BatchFinished,
     Drawing,
     Event,
+    FlipFound,
+    Flips,
+    Influences,
     Mistakes,
     Moment,
+    NoAnswer,
     Predictions,
     RunFinished,
     Saving,
@@ -23,7 +27,7 @@ from ..files import open_regular
 LOG_SECONDS: dict[type[Event], float] = {BatchFinished: 0.1, Predictions: 1.0, Mistakes: 5.0}
 """The least time from one logged event of a kind to the next, where there are many; a run's last is logged too."""
 
-UNLOGGED = (StepTaken, Drawing, Saving, Moment)
+UNLOGGED = (StepTaken, Drawing, Saving, Moment, Flips, FlipFound, Influences, NoAnswer)
 """Answers to the person at the keyboard, and what holds of this process alone: no part of the run's history."""
 
 MOST_BATCHES = 20_000

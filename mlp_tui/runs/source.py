@@ -1,7 +1,7 @@
 """EventSource: what a front end asks of a run, whether it is trained here or only watched."""
 
 import threading
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from typing import Protocol
 
 from ..config import TrainingConfig
@@ -10,6 +10,12 @@ from .folder import RunFolder
 
 PACES = (1, 3, 10, 30, 100, 300, 0)
 """Batches a second that a front end may ask for, the slowest first; 0: as fast as the machine can."""
+
+Interrupted = Callable[[], bool]
+"""Whether something newer waits for an answer, so that this question is to be given up."""
+
+Question = Callable[[Interrupted], Event | None]
+"""A question about the past, which may take long; None where it was given up."""
 
 
 class Walkable(Protocol):
@@ -23,6 +29,18 @@ class Walkable(Protocol):
 
     def go(self, step: int, wanted: Collection[str] = ()) -> Event:
         """The Moment after that many batches of the run, with what is `wanted` of it, as TimeMachine says."""
+        ...
+
+    def flips(self, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        """Which held-out examples are read right after one of these steps and wrong after the other: Flips."""
+        ...
+
+    def find_flip(self, index: int, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        """After which step in between a held-out example came to be read as it is after the later one: FlipFound."""
+        ...
+
+    def influences(self, index: int, earlier: int, later: int, interrupted: Interrupted) -> Event | None:
+        """Which training examples of the last batches before that step taught it: Influences; or else a FlipFound."""
         ...
 
     def leave(self) -> None:

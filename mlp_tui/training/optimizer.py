@@ -21,6 +21,10 @@ def make_optimizer(config: TrainingConfig, parameters: list[nn.Parameter], sched
     optimizer: optim.Optimizer
     if config.optimizer == "adamw":
         optimizer = optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        # What torch adds at the first step: a state from before it can then be put back like any other.
+        for parameter in parameters:
+            zeros = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+            optimizer.state[parameter] = {"step": torch.zeros((), device=parameter.device), **zeros}
     else:
         optimizer = optim.SGD(parameters, rate, momentum=config.momentum, weight_decay=decay, fused=True)
         # torch's kernel wants all of these or none, and some parameter may get its first gradient later than others.

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
@@ -58,7 +58,8 @@ class Replay:
         journal: Sequence[Change],
         first: int = 0,
     ) -> None:
-        self._config, self._dataset = config, dataset
+        self.first = first
+        self.config, self.dataset = config, dataset
         self._snapshots, self._journal = snapshots, journal
         with random_numbers.kept(choose_device(config.device)[0]):
             self.state = TrainingState(config, dataset)
@@ -104,7 +105,7 @@ class Replay:
             under_way, totals = self._loader.under_way, state.totals
             if loss is None or under_way is None:
                 return None
-            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self._loss_fn)
+            details = step_details(state, self.dataset.train, under_way.rows.cpu(), before, self._loss_fn)
         batch = BatchFinished(
             epoch=state.epoch + 1,
             batch=totals.batches,
@@ -118,6 +119,18 @@ class Replay:
             losses=(loss,),
         )
         return batch, details
+
+    def train_until(self, step: int, look: Callable[[Tensor | None], bool]) -> None:
+        """Trains to that step, one batch at a time, as long as `look` says so.
+
+        It is called after each batch, with the numbers of its examples, int64, shape (batch,), on the CPU; with None
+        where the batch was skipped.
+        """
+        with self.own_random_numbers():
+            going_on = True
+            while going_on and self.state.step < step:
+                trained, under_way = self._train_to(self.state.step + 1) is not None, self._loader.under_way
+                going_on = look(under_way.rows.cpu() if trained and under_way else None)
 
     # From one state to the next
 
@@ -177,10 +190,10 @@ class Replay:
 
     def _end_epoch(self) -> None:
         state = self.state
-        if self._dataset.validation is not None:
-            accuracy = run_test(tests_of(self._dataset.validation, self._config, state), state).accuracy
+        if self.dataset.validation is not None:
+            accuracy = run_test(tests_of(self.dataset.validation, self.config, state), state).accuracy
         state.end_epoch()
-        if self._dataset.validation is not None:
+        if self.dataset.validation is not None:
             state.keep_if_best(accuracy)
         self._iterate()
 

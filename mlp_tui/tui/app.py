@@ -9,19 +9,19 @@ from textual.events import Print
 from textual.widgets import ContentSwitcher
 
 from ..config import TrainingConfig
-from ..events import Moment, StepTaken
+from ..events import StepTaken
 from ..headless.characters import can_show_blocks
 from ..runs.source import EventSource
 from .control import RunControl
 from .keys import KEYS, TABS
 from .leaving import Leaving
 from .pictures.glyphs import ASCII, UNICODE
+from .screens.flips import FlipsScreen
 from .screens.keys import KeysScreen
 from .screens.quit import QuitScreen
 from .screens.runs import RunPicker
 from .screens.settings import SettingsScreen
 from .screens.step import StepScreen
-from .summary import summary
 from .tabs.digits import DigitsTab
 from .tabs.draw import DrawTab
 from .tabs.mistakes import MistakesTab
@@ -121,10 +121,16 @@ class TrainingApp(App[None]):
                 if control.looking_back:
                     self.call_after_refresh(screen.show, control.shown)
         elif what != "step" and opened:
-            self.pop_screen()
+            self.screen_stack[0].pop_until_active()
 
     def action_walk(self, how: str, count: int) -> None:
         getattr(self.control.walk, how)(count)
+
+    def action_flips(self) -> None:
+        control = self.control
+        if past := control.source.past:
+            screen = FlipsScreen(control.shown, past, control.ask_past, control.walk.go, self.glyphs, self.shades)
+            self.push_screen(screen)
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -193,8 +199,8 @@ class TrainingApp(App[None]):
         kinds = self.control.take(message)
         state = self.control.shown
         self.train.say_what_happened(message.events if kinds else (), state)
-        if kinds & {StepTaken, Moment} and isinstance(self.screen, StepScreen):
-            self.screen.show(state)
+        if kinds and isinstance(self.screen, (StepScreen, FlipsScreen)):
+            self.screen.take(message.events, state)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)
@@ -232,7 +238,3 @@ class TrainingApp(App[None]):
         self.tab.show(state)
         self.tab_bar.name_examples(f"{state.data.noun.capitalize()}s")
         self.tab_bar.note = self.tab.note
-
-    def summary_lines(self) -> list[str]:
-        """What the run came to; nothing where it did not come to an end."""
-        return summary(self.control.state)

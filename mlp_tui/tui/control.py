@@ -8,7 +8,7 @@ from textual.message import Message
 
 from ..config import TrainingConfig
 from ..events import BatchFinished, Drawing, EpochFinished, Event, Moment, Predictions, RunFinished, Weights
-from ..runs.source import PACES, EventSource
+from ..runs.source import PACES, EventSource, Question
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
 from .walk import Later, Walk
@@ -59,6 +59,7 @@ class RunControl:
 
     def allows(self, action: str) -> bool:
         """Whether a key can do that now. What does not drive the run, it always can."""
+        action = "walk" if action == "flips" else action
         if action not in DRIVING:
             return True
         needs = {"resume": self.source.unfinished, "walk": self.source.past}
@@ -112,6 +113,12 @@ class RunControl:
         self.state.pace = self.shown.pace = PACES[max(0, min(place, len(PACES) - 1))]
         self.worker.set_pace(self.state.pace)
         self._changed()
+
+    def ask_past(self, question: Question) -> None:
+        """Asks what walks through the run; the newest question counts, and one that takes long gives way to it."""
+        if self.phase == "playing":
+            self.halt()
+        self.worker.ask(partial(question, self.worker.has_other_work), "past")
 
     def play(self) -> None:
         """Plays the run from the moment on show."""

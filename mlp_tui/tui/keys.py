@@ -38,6 +38,7 @@ KEYS: list[BindingType] = [
     walk("greater_than_sign", "'epochs', 1"),
     walk("home", "'to_end', -1", "the run's beginning, its end; the mouse on the bar: anywhere", "home/end"),
     walk("end", "'to_end', 1"),
+    Binding("f", "flips", "Flips", tooltip="what is read otherwise than an epoch before, since when and why"),
     Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
     Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
     Binding("d", "detach", "Detach", tooltip="leave; the run trains on without the dashboard"),

@@ -47,7 +47,9 @@ class Walk:
     def batches(self, count: int) -> None:
         """Goes so many batches forward, or back, from the moment that was asked for last."""
         if past := self._control.source.past:
-            self.go((past.last if self._target is None else self._target) + count)
+            step = (past.last if self._target is None else self._target) + count
+            if self._target is not None or step < past.last:
+                self.go(step)
 
     def epochs(self, count: int) -> None:
         """Goes so many epochs forward, or back."""
@@ -56,7 +58,7 @@ class Walk:
     def to_end(self, direction: int) -> None:
         """Goes to the beginning of the run (-1), or to where it is now (1)."""
         if past := self._control.source.past:
-            self.go(past.last if direction > 0 else past.first)
+            self.batches(direction * (past.last - past.first))
 
     def go(self, step: int, phase: Phase = "replay") -> None:
         """Goes to that moment, or to the nearest that there is."""
@@ -65,8 +67,6 @@ class Walk:
         if past is None:
             return
         step = max(past.first, min(step, past.last))
-        if at_present and step == past.last:
-            return
         self._target = step
         if at_present:
             self.present = control.phase

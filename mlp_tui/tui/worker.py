@@ -121,6 +121,10 @@ class TrainingWorker:
             self._drawn = True
             self._wake.notify()
 
+    def has_other_work(self) -> bool:
+        """Whether something else waits for the thread: a question that takes long is then to be given up."""
+        return bool(self._questions) or self._next_stop is not None or self._closing
+
     def stop(self) -> None:
         """Ends the run at its next event: the one that was asked for last, even where it has not begun yet."""
         with self._wake:

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ...events import StepTaken
+from ...events import Event, Moment, StepTaken
 from ...headless.data import DIGITS, cut, padded
 from ..pictures import rows
 from ..pictures.arrange import arrange, side_by_side
@@ -82,6 +82,11 @@ class StepScreen(ModalScreen[None]):
         """Shows the last step, or that of a past moment."""
         self.view.show(state)
         self._keys.update(IN_THE_PAST if state.moment else AT_PRESENT)
+
+    def take(self, events: Sequence[Event], state: RunState) -> None:
+        """Shows the step that is told in these events, if one is; `state` is what they have come to."""
+        if any(isinstance(event, (StepTaken, Moment)) for event in events):
+            self.show(state)
 
     def action_scroll(self, lines: int) -> None:
         self.view.scroll(lines)
