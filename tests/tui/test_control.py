@@ -183,7 +183,7 @@ def test_four_presses_are_four_changes_of_the_rate_however_quickly_they_come() -
         while len(control.state.changes) < 4:
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        assert control.state.learning_rate == 0.01 / 2**4
+        assert source.rate == 0.01 / 2**4
 
 
 def test_a_step_is_the_batch_after_the_one_under_way() -> None:
