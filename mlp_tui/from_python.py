@@ -39,6 +39,7 @@ def show(events: Iterable[object], epochs: int = 0) -> None:
 def show_dashboard(source: PythonRun) -> None:
     """Shows the dashboard until it is left, and says what the run came to."""
     from .tui.app import TrainingApp
+    from .tui.summary import summary
 
     on_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT) if on_main_thread else ()
@@ -50,7 +51,7 @@ def show_dashboard(source: PythonRun) -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler or signal.SIG_DFL)
     app.control.worker.join(PATIENCE)
-    for line in app.summary_lines():
+    for line in summary(app.control.state):
         print(line)
 
 
