@@ -13,13 +13,13 @@ from .events import (
     BatchSkipped,
     EpochFinished,
     Event,
-    Forked,
     LearningRateChanged,
     Moment,
     NoAnswer,
     Past,
     RunStarted,
 )
+from .runs.journal import journal
 from .runs.snapshots import Snapshots
 from .runs.source import Interrupted
 
@@ -68,13 +68,9 @@ class TimeMachine:
         """Takes note of what a hand did, and takes a snapshot where one is due."""
         match event:
             case Past():
-                for each in event.events:
-                    if isinstance(each, (LearningRateChanged, BatchSkipped, Forked)):
-                        self.emit(each)
+                self._journal += journal(event.events)
             case LearningRateChanged() | BatchSkipped():
                 self._journal.append(event)
-            case Forked():
-                self._journal.clear()  # the branch begins with what was done until then
             case RunStarted():
                 self._snapshots.begin(self._live)
             case BatchFinished():

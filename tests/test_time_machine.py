@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 
 from mlp_tui.commands.verify import verify
 from mlp_tui.config import TrainingConfig
-from mlp_tui.events import BatchFinished, Event, Moment, Past, Predictions, RunFinished
+from mlp_tui.events import BatchFinished, Event, Forked, Moment, Past, Predictions, RunFinished
 from mlp_tui.runs.folder import RunFolder
 from mlp_tui.runs.snapshots import Snapshots
 from mlp_tui.session import Session
@@ -145,6 +146,32 @@ def test_so_they_have_in_a_run_with_changed_rates_that_was_stopped_and_resumed(s
     assert len(rates) > 3 and len(recorded) == 60
     check(past_of(session), recorded, chance)
     check(past_of(loaded(session.folder)), recorded, chance, 5)
+
+
+@pytest.mark.parametrize("kind", ["adam", "dropout", "random parts"])
+def test_so_they_have_in_a_branch_of_a_branch_with_other_settings(small_mnist: Path, kind: str) -> None:
+    chance, recorded = random.Random(kind), Recorded()
+    session = Session(settings(small_mnist, **RUNS[kind]))
+    train(session, {}, chance, rates=True)
+    others: tuple[tuple[int, dict[str, Any]], ...] = (
+        (chance.randrange(12, 19), {"learning_rate": 0.003}),
+        (chance.randrange(22, 29), {"optimizer": "sgd", "momentum": 0.9}),
+    )
+    for step, changes in others:
+        config = replace(past_of(session).settings_at(step), **changes)
+        assert isinstance(session.branch(step, config), Forked)
+        recorded.clear()
+        train(session, recorded, chance, until=45, rates=True)
+    folder = session.unfinished
+    assert folder
+    session = Session(TrainingConfig.from_dict(folder.read_config()), folder)
+    train(session, recorded, chance, rates=True)
+    assert past_of(session).first == others[1][0] == min(recorded) - 1
+    check(past_of(session), recorded, chance)
+    check(past_of(loaded(session.folder)), recorded, chance, 5)
+    assert session.folder
+    found = verify(session.folder)
+    assert not found.other and (found.first, found.last) == (others[1][0], 60) and found.same["hashes"] == 4
 
 
 def test_a_run_that_is_walked_through_while_it_trains_ends_with_the_same_bits(small_mnist: Path) -> None:

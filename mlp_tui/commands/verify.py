@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from tyro.conf import arg
 
 from ..errors import UserError, place_in, said
-from ..events import BatchFinished, BatchSkipped, EpochFinished, Event, Forked, LearningRateChanged, RunStarted
+from ..events import BatchFinished, EpochFinished, Event, RunStarted
 from ..runs.folder import RunFolder
+from ..runs.journal import journal, own_events
 from ..runs.snapshots import Snapshots
 from ..streams import complain, on_one_line, standard_output
 from . import OneRun, RunsDir, parse_options, settings_of
@@ -111,22 +112,22 @@ def verify(folder: RunFolder) -> Found:
     from ..training.state import TrainingState
     from ..training.surroundings import surroundings
 
-    config, events, first = settings_of(folder), own_events(folder), first_step(folder)
+    config, parent, events = settings_of(folder), folder.read_parent(), folder.read_events()
+    first, own = parent.step if parent else 0, own_events(events)
     dataset = load_at_once(config, complain)
     live = TrainingState(config, dataset)
     snapshots = Snapshots(folder.path / "history", checkpoint.save, partial(checkpoint.load, device=live.device), 0)
-    records = [*in_log(events, live.batches), *in_history(snapshots)]
+    records = [*in_log(own, live.batches), *in_history(snapshots)]
     try:
         checkpoint.restore(folder.checkpoint, live)
         dataset = replace(dataset, normalise=live.normalise)
         records += in_files(folder, live, config.epochs)
     except UserError as error:
         complain(str(error))
-    journal = [event for event in events if isinstance(event, (LearningRateChanged, BatchSkipped))]
-    replay = Replay(config, dataset, Beginning(snapshots, first), journal, first)
+    replay = Replay(config, dataset, Beginning(snapshots, first), list(journal(events)), first)
     found = Found(folder.name, live.batches, first, sure=first, last=first)
     compare([record for record in records if record.step > first], replay, found)
-    if then := [event.surroundings for event in events if isinstance(event, RunStarted) and event.surroundings]:
+    if then := [event.surroundings for event in own if isinstance(event, RunStarted) and event.surroundings]:
         found.surroundings = differing(then, surroundings(replay.state, dataset, replay.how))
     return found
 
@@ -141,21 +142,6 @@ class Beginning:
         """As the snapshots have it."""
         if self._first and above < self._first <= step:
             yield from self._snapshots.before(self._first, self._first - 1)
-
-
-def own_events(folder: RunFolder) -> list[Event]:
-    """What a run logged; a branch's log begins with what its parent did, which is left out."""
-    events = folder.read_events()
-    forks = [place for place, event in enumerate(events, start=1) if isinstance(event, Forked)]
-    return events[max(forks, default=0) :]
-
-
-def first_step(folder: RunFolder) -> int:
-    """Where a branch begins; 0 of any other run."""
-    match folder.read_config().get("parent"):
-        case {"step": int(step)} if step > 0:
-            return step
-    return 0
 
 
 # What there is to compare with

@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ def test_a_run_with_changed_rates_that_was_stopped_and_resumed_is_the_same(
     session = train(config, steer)
     assert session.unfinished
     assert "25 batches trained again: identical to the last bit." in said(session.unfinished, capsys, 0)
-    list(Session(config, session.unfinished).events(threading.Event()))
+    other = replace(session.config, learning_rate=0.004)  # then the settings have another rate than it began with
+    list(Session(other, session.unfinished).events(threading.Event()))
     assert SAME in said(session.folder, capsys, 0)
 
 
