@@ -9,21 +9,20 @@ from textual.events import Print
 from textual.widgets import ContentSwitcher
 
 from ..config import TrainingConfig
-from ..events import Past, RunFinished, RunStarted, StepTaken
+from ..events import StepTaken
 from ..headless.characters import can_show_blocks
-from ..runs.source import EventSource, GoOn
-from .control import BranchPossible, RunControl
+from ..runs.source import EventSource
+from .branching import Branching
+from .control import RunControl
 from .keys import KEYS, TABS
 from .leaving import Leaving
 from .pictures.glyphs import ASCII, UNICODE
-from .screens.branch import BranchScreen
 from .screens.flips import FlipsScreen
 from .screens.keys import KeysScreen
 from .screens.quit import QuitScreen
 from .screens.runs import RunPicker
 from .screens.settings import SettingsScreen
 from .screens.step import StepScreen
-from .screens.tripwire import TripwireScreen
 from .tabs.digits import DigitsTab
 from .tabs.draw import DrawTab
 from .tabs.mistakes import MistakesTab
@@ -58,6 +57,7 @@ class TrainingApp(App[None]):
         self.theme = DARK.name
         self.control = RunControl(source, self.post_message, self.show_phase, self.set_timer, pace)
         self.leaving = Leaving(self, on_hangup)
+        self.branching = Branching(self)
         blocks = not ascii and can_show_blocks(getattr(sys.__stderr__, "encoding", None))
         self.glyphs = glyphs = UNICODE if blocks else ASCII
         # Sixteen colours are too few for the shades of a digit.
@@ -129,19 +129,10 @@ class TrainingApp(App[None]):
         getattr(self.control.walk, how)(count)
 
     def action_go_on(self) -> None:
-        def take(how: GoOn | None) -> None:
-            if how is not None:
-                self.control.go_on(how)
+        self.branching.ask_how()
 
-        self.push_screen(TripwireScreen(self.glyphs, self.shades, self.control.state), take)
-
-    def on_branch_possible(self, message: BranchPossible) -> None:
-        def take(config: TrainingConfig | None) -> None:
-            if config is not None:
-                self.control.begin_branch(message.step, config)
-
-        place = divmod(message.step, self.control.state.batches)
-        self.push_screen(BranchScreen(message.settings, *place, self.glyphs), take)
+    def action_branch(self) -> None:
+        self.branching.ask_settings()
 
     def action_flips(self) -> None:
         control = self.control
@@ -218,11 +209,7 @@ class TrainingApp(App[None]):
         self.train.say_what_happened(message.events if kinds else (), state)
         if kinds and isinstance(self.screen, (StepScreen, FlipsScreen)):
             self.screen.take(message.events, state)
-        if RunFinished in kinds and self.control.allows("go_on"):
-            self.action_go_on()
-        if kinds & {Past, RunStarted}:
-            folder = self.control.source.folder
-            self.train.show_parent(state, folder.path.parent if folder else self.control.source.config.runs_dir)
+        self.branching.take(kinds)
         routine = self.control.phase in ("training", "live") and kinds <= {*PAUSING, *BUNDLED}
         self.draw(everything=message.answers or not routine, each_batch=StepTaken in kinds)
         self.call_after_refresh(self.control.drawn)

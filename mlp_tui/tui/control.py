@@ -7,7 +7,6 @@ from functools import partial
 from textual.message import Message
 
 from ..config import TrainingConfig
-from ..errors import UserError
 from ..events import (
     BatchFinished,
     Drawing,
@@ -20,20 +19,11 @@ from ..events import (
     RunFinished,
     Weights,
 )
-from ..runs.source import PACES, EventSource, GoOn, Question, Walkable
+from ..runs.source import PACES, EventSource, Question
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
 from .walk import Later, Walk
 from .worker import Emitted, TrainingWorker
-
-
-class BranchPossible(Message):
-    """A branch can begin after `step` batches of the run, which has those settings then."""
-
-    def __init__(self, step: int, settings: TrainingConfig) -> None:
-        super().__init__()
-        self.step = step
-        self.settings = settings
 
 
 class RunControl:
@@ -48,7 +38,6 @@ class RunControl:
         pace: int = 0,
     ) -> None:
         self.source = source
-        self._post = post
         self.worker = TrainingWorker(source, post, pace)
         self.state = RunState(own_loop="restart" in source.lacks)
         self.state.pace = pace
@@ -161,28 +150,6 @@ class RunControl:
         self.source.resume_next()
         self.restart()
 
-    def go_on(self, how: GoOn) -> None:
-        """Goes on with a run that has diverged, from before that."""
-        self.source.go_on_next(how)
-        self.restart()
-
-    def branch(self) -> None:
-        """Asks for the settings of the run at the moment on show, which come as a BranchPossible."""
-        if past := self.source.past:
-            step = past.last if self.walk.step is None else self.walk.step
-            self.worker.ask(partial(self._find_settings, past, step), "branch")
-
-    def _find_settings(self, past: Walkable, step: int) -> Event | None:
-        try:
-            self._post(BranchPossible(step, past.settings_at(step)))
-        except UserError as error:
-            return NoAnswer(str(error))
-        return None
-
-    def begin_branch(self, step: int, config: TrainingConfig) -> None:
-        """Begins a branch from that moment, as soon as its folder is made."""
-        self.worker.ask(partial(self.source.branch, step, config))
-
     def restart(self, paused: bool = False) -> None:
         """Begins a run; one that is under way is saved and left."""
         pace = self.state.pace
@@ -240,7 +207,7 @@ class RunControl:
         self.state.folder = self.source.folder.path if self.source.folder else None
         if not self.source.trains:
             self._watch()
-        elif Forked in kinds:  # the answer to `begin_branch`
+        elif Forked in kinds:  # the answer to a wish for a branch: it is the next run
             self.restart()
         elif self.state.finished and RunFinished in kinds:
             self.enter(self.state.finished.reason)

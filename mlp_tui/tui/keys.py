@@ -39,7 +39,7 @@ KEYS: list[BindingType] = [
     walk("greater_than_sign", "'epochs', 1"),
     walk("home", "'to_end', -1", "the beginning, the end; anywhere: drag on the bar", "home/end"),
     walk("end", "'to_end', 1"),
-    drive("b", "'branch'", "Branch", "a new run from the moment on show, with other settings"),
+    Binding("b", "branch", "Branch", tooltip="a new run from the moment on show, with other settings"),
     Binding("f", "flips", "Flips", tooltip="what is read otherwise than an epoch before, since when and why"),
     Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
     Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
