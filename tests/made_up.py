@@ -4,7 +4,7 @@ import dataclasses
 import math
 import threading
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 
 from mlp_tui.config import TrainingConfig
@@ -17,6 +17,7 @@ from mlp_tui.events import (
     Flips,
     Influences,
     Mistakes,
+    Moment,
     Predictions,
     Preparing,
     Preview,
@@ -225,3 +226,32 @@ class MadeUpSession(EventSource):
         while self._hold and not stop.wait(0.05):
             yield predictions(2)
         yield self._end
+
+
+class MadeUpPast:
+    """Stands in for a TimeMachine: any moment of a run of that many batches, 938 an epoch."""
+
+    first = 0
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        self.asked: list[tuple[int, frozenset[str]]] = []
+        self.left = 0
+
+    def go(self, step: int, wanted: Collection[str] = ()) -> Event:
+        self.asked.append((step, frozenset(wanted)))
+        epoch, place = divmod(step - 1, 938)
+        events: list[Event] = [predictions(1 + step % 7)]
+        if step:
+            events += [
+                batch(epoch + 1, place + 1, 938, 0.3 + step / 10_000),
+                dataclasses.replace(step_taken(), epoch=epoch + 1, batch=place + 1),
+            ]
+        if "weights" in wanted:
+            events.append(dataclasses.replace(weights(), epoch=epoch + 1, batch=place + 1))
+        if "mistakes" in wanted:
+            events += mistakes(epoch + 1)
+        return Moment(step, 0, self.last, tuple(events))
+
+    def leave(self) -> None:
+        self.left += 1
