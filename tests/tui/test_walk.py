@@ -112,7 +112,7 @@ async def test_what_was_passed_over_is_not_asked_for_while_an_answer_is_on_its_w
         answering.wait(10)
         return moment
 
-    past.go = slowly  # type: ignore[method-assign]
+    past.go = slowly
     async with running(session) as pilot:
         await pause_at_the_tip(pilot)
         await pilot.press(*["comma"] * 30)
@@ -273,7 +273,7 @@ async def test_a_moment_that_cannot_be_had_is_a_sentence_and_the_one_before_stay
     def failing(step: int, wanted: frozenset[str]) -> Event:
         return answer(step, wanted) if step > 100 else Moment(step, 0, TIP, error="The snapshots of this run are gone.")
 
-    past.go = failing  # type: ignore[method-assign]
+    past.go = failing
     async with running(session) as pilot:
         app = await pause_at_the_tip(pilot)
         await pilot.press("home")
@@ -561,7 +561,7 @@ def test_a_slow_pace(snap_compare: Compare, size: tuple[int, int]) -> None:
         await pilot.pause()
 
     events = [*made_up.opening(), *made_up.epoch(1), *islice(made_up.epoch(2), 300)]
-    last = dataclasses.replace(made_up.batch(2, 301, 938, 0.3), seconds=0.24)
+    last = dataclasses.replace(made_up.batch(2, 301, 938, 0.3, (0.3,)), seconds=0.24)
     session = MadeUpSession([*events, made_up.step_taken(), made_up.predictions(3), last], hold=True)
     app = TrainingApp(session, pace=30)
     app.control.worker._pace = 0  # as it is shown, without the wait
