@@ -240,7 +240,7 @@ class MadeUpPast:
 
     def go(self, step: int, wanted: Collection[str] = ()) -> Event:
         self.asked.append((step, frozenset(wanted)))
-        epoch, place = divmod(step - 1, 938)
+        epoch, place = divmod(max(0, step - 1), 938)
         events: list[Event] = [predictions(1 + step % 7)]
         if step:
             events += [

@@ -115,6 +115,7 @@ class Walk:
         control.state.lost = moment.error
         if moment.error and before is not None:
             self._target, self.then = before.step, control.state.at(before)
+            self._asked = before.step, self._wanted
             control.enter("replay")
         elif moment.error or moment.step == moment.last == self._target:
             control.state.refresh(moment)

@@ -190,9 +190,10 @@ class TrainingWorker:
             due = time.monotonic() + POST_SECONDS
 
         for event in self._pull(events):
+            of_a_step = isinstance(event, Predictions) and bool(waiting) and isinstance(waiting[-1], StepTaken)
             waiting.append(event)
-            if isinstance(event, Predictions) and any(isinstance(before, StepTaken) for before in waiting):
-                continue  # the BatchFinished of that step comes after them
+            if of_a_step:
+                continue  # its BatchFinished comes next
             if isinstance(event, PAUSING):
                 if self._until and isinstance(event, self._until):
                     self._paused, self._until, self._in_detail = True, None, False

@@ -176,18 +176,8 @@ class ProgressLine(StatusLine):
             facts.pop()
         right = "  ".join(facts)
         whole = state.epochs * state.batches
-        bar = self._bar(len(left), width - len(right), moment.last / whole)
-        cells = self._track[1]
-        place = min(cells - 1, round(moment.step / whole * (cells - 1)))
-        text = "".join(part for part, _ in bar)
-        done = len(bar[0][0])
-        knob = [
-            (text[:place], "status--bar"),
-            (self._glyphs.test_marker, "key"),
-            (text[place + 1 : max(done, place + 1)], "muted"),
-            (text[max(done, place + 1) :], "faint"),
-        ]
-        return [(left, "title"), *(knob if cells > 0 else []), (right, "")]
+        bar = self._bar(len(left), width - len(right), moment.last / whole, moment.step / whole)
+        return [(left, "title"), *bar, (right, "")]
 
     def _preparing(self, width: int) -> Sequence[tuple[str, str]]:
         preparing = self._state.preparing
@@ -201,10 +191,21 @@ class ProgressLine(StatusLine):
         done = preparing.done / preparing.total
         return [(f"{preparing.what}  ", ""), *self._bar(start, start + room, done), (amount, "")]
 
-    def _bar(self, start: int, end: int, fraction: float) -> list[tuple[str, str]]:
-        self._track = start, max(0, end - start)
-        done, todo = bar(fraction, max(0, end - start), self._glyphs.todo + self._glyphs.done)
-        return [(done, "status--bar"), (todo, "faint")]
+    def _bar(self, start: int, end: int, fraction: float, moment: float | None = None) -> list[tuple[str, str]]:
+        """A bar between two columns; as a slider it has a knob, at the moment on show or at the end of what is done."""
+        width = max(0, end - start)
+        self._track = start, width
+        done, todo = bar(fraction, width, self._glyphs.todo + self._glyphs.done)
+        if not self.slides or not width:
+            return [(done, "status--bar"), (todo, "faint")]
+        place = round(min(1.0, fraction if moment is None else moment) * (width - 1))
+        line, behind = done + todo, max(len(done), place + 1)
+        return [
+            (line[:place], "status--bar"),
+            (self._glyphs.test_marker, "key"),
+            (line[place + 1 : behind], "muted"),
+            (line[behind:], "faint"),
+        ]
 
     # The mouse
 
