@@ -39,7 +39,6 @@ def show(events: Iterable[object], epochs: int = 0) -> None:
 def show_dashboard(source: PythonRun) -> None:
     """Shows the dashboard until it is left, and says what the run came to."""
     from .tui.app import TrainingApp
-    from .tui.summary import summary
 
     on_main_thread = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGCONT) if on_main_thread else ()
@@ -51,7 +50,7 @@ def show_dashboard(source: PythonRun) -> None:
         for number, handler in handlers.items():
             signal.signal(number, handler or signal.SIG_DFL)
     app.control.worker.join(PATIENCE)
-    for line in summary(app.control.state):
+    for line in app.control.summary():
         print(line)
 
 

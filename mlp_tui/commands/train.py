@@ -88,7 +88,6 @@ def run_dashboard(source: EventSource, options: Options) -> int:
             os.environ.pop("COLUMNS", None)
             os.environ.pop("LINES", None)
     from ..tui.app import TrainingApp
-    from ..tui.summary import summary
 
     app = TrainingApp(source, options.on_hangup, options.ascii, options.pace)
     app.run()
@@ -96,7 +95,7 @@ def run_dashboard(source: EventSource, options: Options) -> int:
     while source.unsaved and not leaving.forced and not worker.join(0.1):
         pass  # the run is still being saved, however the app came to its end
     code = app.return_code or 0
-    for line in summary(app.control.state) if not leaving.detached else ():  # a run that trains on has no end yet
+    for line in app.control.summary() if not leaving.detached else ():  # a run that trains on has no end yet
         print(line)
     if leaving.detached and source.unfinished:
         pid = source.unfinished.resume_detached()

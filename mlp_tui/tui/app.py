@@ -87,9 +87,7 @@ class TrainingApp(App[None]):
         # What Python prints, and so its warnings and the log's, would tear the screen: it goes to a panel.
         self.begin_capture_print(self)
         self.leaving.take_signals()
-        self.tab.focus()
-        self.control.walk.want(self.tab.wanted)
-        self.draw()
+        self.action_open_tab(TABS[0])
         # After the first frame, since importing torch takes seconds.
         self.call_after_refresh(self.control.begin)
 
@@ -111,17 +109,15 @@ class TrainingApp(App[None]):
         return self.control.allows(str(parameters[0]) if action == "drive" else action)
 
     def action_drive(self, what: str, *parameters: int) -> None:
-        control = self.control
-        opened = isinstance(self.screen, StepScreen)
+        control, opened = self.control, isinstance(self.screen, StepScreen)
         if what == "step" and opened and control.looking_back:
             self.action_walk("batches", 1)
             return
         getattr(control, what)(*parameters)
-        if what == "step" and not opened:
-            if "details" not in control.source.lacks:
-                self.push_screen(screen := StepScreen(self.glyphs, self.shades))
-                if control.looking_back:
-                    self.call_after_refresh(screen.show, control.shown)
+        if what == "step" and not opened and "details" not in control.source.lacks:
+            self.push_screen(screen := StepScreen(self.glyphs, self.shades))
+            if control.looking_back:
+                self.call_after_refresh(screen.show, control.shown)
         elif what != "step" and opened:
             self.screen_stack[0].pop_until_active()
 
@@ -135,10 +131,8 @@ class TrainingApp(App[None]):
         self.branching.ask_settings()
 
     def action_flips(self) -> None:
-        control = self.control
-        if past := control.source.past:
-            screen = FlipsScreen(control.shown, past, control.ask_past, control.walk.go, self.glyphs, self.shades)
-            self.push_screen(screen)
+        if past := self.control.source.past:
+            self.push_screen(FlipsScreen(self.control.shown, past, self.control.walk, self.glyphs, self.shades))
 
     def action_settings(self) -> None:
         def take(config: TrainingConfig | None) -> None:
@@ -183,8 +177,7 @@ class TrainingApp(App[None]):
         first = {opened: sections[opened]} if self.tab.keys_first else {}
         self.push_screen(KeysScreen({**first, "Everywhere": KEYS, **sections}, self.glyphs))
 
-    def action_help_quit(self) -> None:
-        """Ctrl+C, which Textual would answer with a hint."""
+    def action_help_quit(self) -> None:  # Ctrl+C, which Textual would answer with a hint
         self.action_quit()
 
     def action_quit(self) -> None:  # type: ignore[override]  # nothing here is awaited

@@ -19,9 +19,10 @@ from ..events import (
     RunFinished,
     Weights,
 )
-from ..runs.source import PACES, EventSource, Question
+from ..runs.source import PACES, EventSource
 from .phases import DRIVING, PHASES, Phase
 from .run_state import RunState
+from .summary import summary
 from .walk import Later, Walk
 from .worker import Emitted, TrainingWorker
 
@@ -126,12 +127,6 @@ class RunControl:
         self.worker.set_pace(self.state.pace)
         self._changed()
 
-    def ask_past(self, question: Question) -> None:
-        """Asks what walks through the run; the newest question counts, and one that takes long gives way to it."""
-        if self.phase == "playing":
-            self.halt()
-        self.worker.ask(partial(question, self.worker.has_other_work), "past")
-
     def play(self) -> None:
         """Plays the run from the moment on show."""
         self.walk.play()
@@ -181,6 +176,10 @@ class RunControl:
         if at != self._weights_asked and self.state.predictions:
             self._weights_asked = at
             self.worker.ask(self.source.weights, "weights")
+
+    def summary(self) -> list[str]:
+        """What the run came to; nothing where it did not come to an end."""
+        return summary(self.state)
 
     # What the run emits
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..events import Moment
+from ..runs.source import Question
 from .phases import Phase
 from .run_state import RunState
 from .worker import FOLLOWED
@@ -85,6 +86,13 @@ class Walk:
         if past is not None and self._target is not None:
             self._asked, self._answered = (self._target, self._wanted), False
             self._control.worker.ask(partial(past.go, *self._asked), "walk")
+
+    def ask(self, question: Question) -> None:
+        """Asks about the past; the newest question counts, and one that takes long gives way to it."""
+        if self._control.phase == "playing":
+            self._control.halt()
+        worker = self._control.worker
+        worker.ask(partial(question, worker.has_other_work), "past")
 
     def want(self, wanted: Set[str]) -> None:
         """Says what the screen shows of a moment, as TimeMachine calls it; what is lacking is asked for."""

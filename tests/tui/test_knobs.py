@@ -18,7 +18,6 @@ from mlp_tui.training.schedule import next_rate
 from mlp_tui.tui.keys import TABS
 from mlp_tui.tui.screens.runs import RunPicker
 from mlp_tui.tui.screens.step import StepScreen
-from mlp_tui.tui.summary import summary
 
 from .. import made_up
 from ..made_up import MadeUpSession
@@ -295,7 +294,7 @@ async def test_the_summary_stays_when_the_run_is_over() -> None:
         await pilot.press("s")
         app = await reach(pilot, "completed")
         await pilot.pause(0.05)
-        lines = summary(app.control.state)
+        lines = app.control.summary()
         assert lines[0] == "2 epochs in 0:02, 80,000 images/s"
         assert lines[1] == "Test accuracy 94.00%, best 94.00% (epoch 2)."
         assert lines[2] == "Most often wrong: 4 read as 9 (15 times), 3 as 5 (13), 7 as 2 (11)."

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -19,11 +20,18 @@ from .influences import InfluencesScreen
 from .step import StepScreen
 
 
+class Way(Protocol):
+    """The way to the past: `ask` gives up the question that was asked before, and `go` leads to a step."""
+
+    def ask(self, question: Question) -> None: ...
+
+    def go(self, step: int) -> None: ...
+
+
 class FlipsScreen(ModalScreen[None]):
     """The flips from an earlier moment of a run to a later one, both named by their steps.
 
-    It asks its questions by `ask`, which gives up the question before, and gets the answers by `take`; `go` walks to a
-    step.
+    Its questions go the `way` to the `past`, and the answers come by `take`.
     """
 
     DEFAULT_CSS = """
@@ -45,17 +53,9 @@ class FlipsScreen(ModalScreen[None]):
         Binding("escape,f", "close", show=False),
     ]
 
-    def __init__(
-        self,
-        state: RunState,
-        past: Walkable,
-        ask: Callable[[Question], None],
-        go: Callable[[int], None],
-        glyphs: Glyphs,
-        colour: bool,
-    ) -> None:
+    def __init__(self, state: RunState, past: Walkable, way: Way, glyphs: Glyphs, colour: bool) -> None:
         super().__init__()
-        self._state, self._past, self._ask, self._go = state, past, ask, go
+        self._state, self._past, self._way = state, past, way
         self._glyphs, self._colour = glyphs, colour
         self.later = state.moment.step if state.moment else past.last
         self.earlier = max(past.first, self.later - state.batches)
@@ -98,7 +98,7 @@ class FlipsScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Gives up a search that is under way; where there is none, closes the screen."""
-        self._ask(lambda interrupted: None)
+        self._way.ask(lambda interrupted: None)
         if self._wanted is None:
             self.dismiss()
         else:
@@ -110,13 +110,13 @@ class FlipsScreen(ModalScreen[None]):
     def _compare(self) -> None:
         self.flips = self._wanted = None
         self._say(f"Comparing{self._glyphs.ellipsis}")
-        self._ask(partial(self._past.flips, self.earlier, self.later))
+        self._way.ask(partial(self._past.flips, self.earlier, self.later))
 
     def _ask_about_picked(self, doing: str, question: Callable[[int, int, int, Interrupted], Event | None]) -> None:
         if self.flips and self._places:
             self._wanted = self.flips.indices[self._places[self.cards.picked]]
             self._say(f"{doing}{self._glyphs.ellipsis} Esc ends the search.")
-            self._ask(partial(question, self._wanted, self.flips.earlier, self.flips.later))
+            self._way.ask(partial(question, self._wanted, self.flips.earlier, self.flips.later))
 
     def take(self, events: Sequence[Event], state: RunState) -> None:
         """Takes the answers that are among these events."""
@@ -138,7 +138,7 @@ class FlipsScreen(ModalScreen[None]):
                     self.app.push_screen(InfluencesScreen(event, flip, self._state, self._glyphs, self._colour))
                 elif event.step is not None:
                     self.app.push_screen(StepScreen(self._glyphs, self._colour))
-                    self._go(event.step)
+                    self._way.go(event.step)
                 else:
                     looked = self._state.words(event.looked).lower()
                     self._say(f"It was read so at least since {looked}: the search looked no further back.")
