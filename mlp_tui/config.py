@@ -112,6 +112,13 @@ class TrainingConfig:
     image_size: Annotated[
         int, Bounds(least=0, most=4096), Doc("Pixels along each side of a folder's pictures. 0: as they are.")
     ] = 0
+    augment: Annotated[
+        Literal["none", "affine", "elastic"],
+        Doc(
+            "How the training pictures are distorted, otherwise in each epoch. affine: turned, scaled and sheared a "
+            "little; elastic: bent as well."
+        ),
+    ] = "none"
     validation: Annotated[
         float,
         Bounds(least=0, below=1),

@@ -78,7 +78,7 @@ class Replay:
     def _iterate(self) -> None:
         """Draws the order of the epoch under way."""
         self.state.shuffle.set_state(self.state.shuffle_state)
-        self._loader.skip = self.state.totals.batches
+        self._loader.epoch, self._loader.skip = self.state.epoch, self.state.totals.batches
         self._batches: Iterator[tuple[Tensor, Tensor]] = iter(self._loader)
 
     @contextmanager
@@ -104,7 +104,7 @@ class Replay:
             under_way, totals = self._loader.under_way, state.totals
             if loss is None or under_way is None:
                 return None
-            details = step_details(state, self._dataset.train, under_way.rows.cpu(), before, self._loss_fn)
+            details = step_details(state, under_way.last, before, self._loss_fn)
         batch = BatchFinished(
             epoch=state.epoch + 1,
             batch=totals.batches,
