@@ -80,7 +80,7 @@ class RandomDistortion:
         weights[:, :, 0, 1] = affine[:, :, 0] * affine.new_tensor((1, width / height))
         weights[:, :, 1, 0] = affine[:, :, 1] * affine.new_tensor((height / width, 1))
         # Uniform in [-1, 1] they have a root mean square of 3 ** -0.5; and a picture has a height and a width of 2.
-        shifts = numbers[:, 4:].unflatten(1, (2, self._knots, self._knots))
+        shifts = numbers[:, 4:].view(len(raw), 2, self._knots, self._knots)
         weights[:, :, 2:, 2:] = shifts * (2 * math.sqrt(3) * self._strength.shift)
         rows, columns = self._bases
         return (rows @ weights @ columns.T).permute(0, 2, 3, 1)
