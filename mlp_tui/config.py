@@ -174,6 +174,28 @@ class TrainingConfig:
         return {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values}
 
 
+RECIPES: dict[str, dict[str, Any]] = {
+    "notebook": {},
+    "quick": {"epochs": 4, "batch_size": 512, "learning_rate": 0.03, "schedule": "one-cycle", "hidden_sizes": (200,)},
+    "accurate": {
+        "epochs": 80,
+        "batch_size": 128,
+        "learning_rate": 0.004,
+        "schedule": "one-cycle",
+        "hidden_sizes": (800, 800),
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "augment": "elastic",
+    },
+}
+"""What `--recipe` stands for: the settings that are not the notebook's, by the recipe's name."""
+
+
+def as_options(settings: dict[str, Any]) -> str:
+    """Settings as one would type them."""
+    return " ".join(f"--{name.replace('_', '-')} {as_text(value)}" for name, value in settings.items())
+
+
 def as_text(value: object) -> str:
     """A value as one would type it."""
     if isinstance(value, tuple):
