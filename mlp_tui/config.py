@@ -112,6 +112,13 @@ class TrainingConfig:
     image_size: Annotated[
         int, Bounds(least=0, most=4096), Doc("Pixels along each side of a folder's pictures. 0: as they are.")
     ] = 0
+    augment: Annotated[
+        Literal["none", "affine", "elastic"],
+        Doc(
+            "How the training pictures are distorted, otherwise in each epoch. affine: turned, scaled and sheared a "
+            "little; elastic: bent as well."
+        ),
+    ] = "none"
     validation: Annotated[
         float,
         Bounds(least=0, below=1),
@@ -172,6 +179,28 @@ class TrainingConfig:
         """The settings as JSON can hold them."""
         values = dataclasses.asdict(self).items()
         return {k: str(v) if isinstance(v, Path) else list(v) if isinstance(v, tuple) else v for k, v in values}
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "notebook": {},
+    "quick": {"epochs": 4, "batch_size": 512, "learning_rate": 0.03, "schedule": "one-cycle", "hidden_sizes": (200,)},
+    "accurate": {
+        "epochs": 80,
+        "batch_size": 128,
+        "learning_rate": 0.004,
+        "schedule": "one-cycle",
+        "hidden_sizes": (800, 800),
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "augment": "elastic",
+    },
+}
+"""What `--recipe` stands for: the settings that are not the notebook's, by the recipe's name."""
+
+
+def as_options(settings: dict[str, Any]) -> str:
+    """Settings as one would type them."""
+    return " ".join(f"--{name.replace('_', '-')} {as_text(value)}" for name, value in settings.items())
 
 
 def as_text(value: object) -> str:

@@ -307,7 +307,7 @@ SETTINGS: dict[str, list[object]] = {
     "hidden_sizes": [None, "x", {}, True, 3, ["x"], [0], [-1], [1.5], [True], [[1]], [10**30]],
     **dict.fromkeys(("learning_rate", "checkpoint_seconds", "history_mb", "weight_decay"), NO_NUMBERS),
     **dict.fromkeys(("dropout", "momentum", "label_smoothing", "validation"), NO_SHARES),
-    **dict.fromkeys(("schedule", "device", "activation", "optimizer", "tripwire"), NO_WORDS),
+    **dict.fromkeys(("schedule", "device", "activation", "optimizer", "augment", "tripwire"), NO_WORDS),
     **dict.fromkeys(("dataset", "model"), NO_TEXTS),
     **dict.fromkeys(("data_dir", "runs_dir"), NO_NAMES),
 }

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp_tui.config import TrainingConfig
+from mlp_tui.commands.train import Options, choose_source, parse
+from mlp_tui.config import RECIPES, TrainingConfig, as_options
 from mlp_tui.errors import UserError
 
 
@@ -37,3 +38,36 @@ def test_the_environment_names_the_data_folder(monkeypatch: pytest.MonkeyPatch) 
     assert TrainingConfig().data_dir == Path("/somewhere/else")
     monkeypatch.setenv("MLP_TUI_DATA_DIR", "")
     assert TrainingConfig().data_dir.name == "mlp-tui"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_stands_for_its_settings(name: str) -> None:
+    assert parse(["--recipe", name]).config == TrainingConfig(**RECIPES[name])
+    assert parse(as_options(RECIPES[name]).split()).config == TrainingConfig(**RECIPES[name])
+    assert parse(["--recipe", name, "--no-ui"]).no_ui
+
+
+def test_the_notebooks_recipe_is_the_default_and_changes_nothing() -> None:
+    assert parse([]) == parse(["--recipe", "notebook"]) == Options(TrainingConfig())
+
+
+def test_any_option_overrides_a_recipe_on_either_side_of_it() -> None:
+    for arguments in (["--recipe", "accurate", "--epochs", "5"], ["--epochs", "5", "--recipe", "accurate"]):
+        config = parse(arguments).config
+        assert (config.epochs, config.hidden_sizes, config.augment) == (5, (800, 800), "elastic")
+
+
+def test_the_help_says_what_each_recipe_stands_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert f"quick: {as_options(RECIPES['quick'])}; accurate: {as_options(RECIPES['accurate'])}." in said
+
+
+@pytest.mark.parametrize("way", ["--resume", "--watch", "--replay"])
+def test_a_run_that_is_there_takes_no_recipe(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlp_tui.commands.train.has_terminal", lambda: True)
+    arguments = ["--recipe", "quick", way, "latest"]
+    with pytest.raises(UserError) as error:
+        choose_source(parse(arguments), arguments)
+    assert str(error.value) == "--recipe is for a new run: one that is there keeps its own settings."

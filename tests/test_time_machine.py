@@ -35,7 +35,7 @@ from .odd_files import as_fifo, as_folder, as_link_to_itself
 MODELS = Path(__file__).parent / "training" / "models"
 
 MOMENTS = 25
-"""Moments of each run, chosen at random: 200 in all."""
+"""Moments of each run, chosen at random: 225 in all."""
 
 RUNS: dict[str, dict[str, Any]] = {
     "adam": {},
@@ -45,6 +45,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "adamw and validation": {"optimizer": "adamw", "weight_decay": 0.01, "validation": 0.2},
     "random parts": {"model": f"{MODELS}/random_parts.py:Net"},
     "cnn": {"model": f"{MODELS}/cnn.py:small"},
+    "distorted": {"hidden_sizes": (20,), "augment": "elastic"},
 }
 
 Recorded = dict[int, tuple[object, ...]]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from ..config import TrainingConfig, as_text
+from ..config import RECIPES, TrainingConfig, as_options, as_text
 from ..errors import UserError
 from ..headless.run import run_headless
 from ..runs.folder import RunFolder
@@ -18,12 +18,17 @@ from ..session import Session
 from ..streams import complain, has_terminal
 from . import overview, parse_options
 
+RECIPE_HELP = "A set of defaults, which the options below override. " + "; ".join(
+    f"{name}: {as_options(settings) or 'as they are below'}" for name, settings in RECIPES.items()
+)
+
 
 @dataclass(frozen=True)
 class Options:
     """How to run, and what."""
 
     config: Annotated[TrainingConfig, arg(name="")]
+    recipe: Annotated[Literal["notebook", "quick", "accurate"], arg(help=f"{RECIPE_HELP}.")] = "notebook"
     no_ui: Annotated[bool, arg(help="Train without the dashboard: the notebook's lines on standard output.")] = False
     json: Annotated[bool, arg(help="With --no-ui: one event a line, as JSON.")] = False
     resume: Annotated[str | None, arg(help="Resume a run: its folder, its name, or latest.", metavar="RUN")] = None
@@ -68,6 +73,9 @@ def choose_source(options: Options, arguments: list[str]) -> EventSource:
         raise UserError("The dashboard needs a terminal: run it in one, or add --no-ui for plain lines.")
     if options.no_ui and options.pace:
         raise UserError("--pace is for the dashboard: it does not go with --no-ui.")
+    walked = (options.resume, options.watch, options.replay)
+    if options.recipe != "notebook" and walked != (None, None, None):
+        raise UserError("--recipe is for a new run: one that is there keeps its own settings.")
     if options.watch is not None and (options.no_ui or options.resume is not None):
         raise UserError("--watch shows a run in the dashboard: it goes with neither --no-ui nor --resume.")
     if options.replay is not None and (options.no_ui or options.resume is not None or options.watch is not None):
@@ -117,7 +125,10 @@ def run_dashboard(source: EventSource, options: Options) -> int:
 def parse(arguments: list[str], default: Options | None = None) -> Options:
     """The options in the arguments. Raises UserError, and SystemExit as tyro does."""
     asked = {"-h", "--help"} & set(arguments)  # the other commands are imported where they are named, and not else
-    return parse_options(Options, "", overview() if asked else "", arguments, default)
+    options = parse_options(Options, "", overview() if asked else "", arguments, default)
+    if default is None and RECIPES[options.recipe]:  # the same arguments again, where other settings are the defaults
+        return parse(arguments, Options(TrainingConfig(**RECIPES[options.recipe])))
+    return options
 
 
 def parse_resumed(arguments: list[str], folder: RunFolder) -> Options:

@@ -52,7 +52,8 @@ def checked(config: TrainingConfig, dataset: Dataset) -> Iterator[Line]:
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         examples = dataset.train.to(state.device)
-        loader = Batches(examples, config.batch_size, state.shuffle, dataset.normalise, state.input_shape)
+        taken = dataset.normalise, state.input_shape, None, state.distort
+        loader = Batches(examples, config.batch_size, state.shuffle, *taken)
         return chain.from_iterable(repeat(loader))
 
     inputs, targets = next(batches())

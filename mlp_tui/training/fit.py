@@ -78,14 +78,14 @@ def fit(config: TrainingConfig, dataset: Dataset, run: str, state: TrainingState
 
     while state.epoch < config.epochs:
         totals = state.totals
-        train_loader.skip = totals.batches
+        train_loader.epoch, train_loader.skip = state.epoch, totals.batches
         batches = train(model, train_loader, loss_fn, state.optimizer, state.epoch, totals, steps, interval)
         while True:
             before = copied(model) if state.detail == "steps" else None
             if (batch := next(batches, None)) is None:
                 break
             if before is not None and train_loader.under_way is not None:
-                yield step_details(state, dataset.train, train_loader.under_way.rows.cpu(), before, loss_fn)
+                yield step_details(state, train_loader.under_way.last, before, loss_fn)
                 yield predict(model, examples)
             yield batch
             if before is None and (batch.batch % PRINT_EVERY == 1 or batch.batch == batch.batches):
@@ -140,10 +140,11 @@ def prepare(config: TrainingConfig, dataset: Dataset, state: TrainingState) -> P
     """What `state` is trained with; it also sets the number of threads. Other numbers may be loaded into the state."""
     torch.set_num_threads(choose_threads(config, size(state.model) if config.model else math.prod(dataset.shape)))
     examples = near(dataset.train, state.device)
-    loader = Batches(examples, config.batch_size, state.shuffle, state.normalise, state.input_shape, state.device)
+    taken = state.normalise, state.input_shape, state.device, state.distort
+    loader = Batches(examples, config.batch_size, state.shuffle, *taken)
     loss_fn = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    on_device = examples.inputs.device.type == state.device.type
-    return Prepared(loader, loss_fn, plan(state.model, loss_fn, state.optimizer) if on_device else None)
+    steps = plan(state.model, loss_fn, state.optimizer, state.distort is not None)
+    return Prepared(loader, loss_fn, steps if examples.inputs.device.type == state.device.type else None)
 
 
 def on_show(examples: Examples) -> slice:

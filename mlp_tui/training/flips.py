@@ -99,7 +99,7 @@ def find_flip(replay: Replay, index: int, earlier: int, later: int, interrupted:
         replay.go(start)
         otherwise = [start] if read() != at_last else []
 
-        def look(rows: Tensor | None, otherwise: list[int] = otherwise) -> bool:
+        def look(batch: object, otherwise: list[int] = otherwise) -> bool:
             if read() != at_last:
                 otherwise.append(state.step)
             return not interrupted() and time.monotonic() < ends_at

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
 from ..events import FlipFound, Influences
+from .data.batches import Examples, ShuffledBatches
 from .flips import Interrupted, find_flip
 from .questions import as_shown, copied, evaluating
 from .replay import Replay
@@ -42,16 +43,17 @@ def weigh(replay: Replay, index: int, first: int, last: int, interrupted: Interr
     share is the optimizer's own: with its momentum, which goes on into the steps that follow, and with Adam's scale of
     each weight taken as it was. The gradients are those without dropout.
     """
-    state, train, example = replay.state, replay.dataset.train, replay.dataset.held_out.inputs[index : index + 1]
+    state, example = replay.state, replay.dataset.held_out.inputs[index : index + 1]
     replay.go(last)
     with evaluating(state.model):
         after, reading = (each.item() for each in state.model(state.as_taken(example)).softmax(-1)[0].max(0))
     before, places, steps, effects = after, [], [], []
     onward: Weights = {}  # by how much a gradient at hand lowers the probability, in this step and all that follow
-    trained: list[Tensor | None] = []
+    taken: list[ShuffledBatches | None] = []
+    trained: list[Examples] = []  # as they were trained on
 
-    def note(rows: Tensor | None) -> bool:
-        trained.append(rows)
+    def note(batch: ShuffledBatches | None) -> bool:
+        taken.append(batch)
         return True
 
     for step in range(last, first, -1):
@@ -61,19 +63,21 @@ def weigh(replay: Replay, index: int, first: int, last: int, interrupted: Interr
         weights = {**copied(state.model), **{name: each.clone() for name, each in state.model.named_buffers()}}
         before, gradients = with_gradients(state, example, int(reading))
         replay.train_until(step, note)
-        if (rows := trained[-1]) is None:  # the batch was skipped
+        if (last_taken := taken[-1]) is None:  # the batch was skipped
             continue
+        batch = last_taken.last
         onward = passed_on(state.optimizer, gradients, onward)
-        inputs, labels = state.as_taken(train.inputs[rows]), train.labels[rows].to(state.device)
+        inputs, labels = state.as_taken(batch.inputs), batch.labels.to(state.device)
         changes = loss_changes(state.model, weights, onward, inputs, labels, replay.config.label_smoothing)
         effects += (-changes / len(labels)).tolist()
-        places += rows.tolist()
+        places += last_taken.rows.tolist()
         steps += [step] * len(labels)
+        trained.append(batch.to(torch.device("cpu")))
     order = sorted(range(len(effects)), key=lambda i: -effects[i])
     named = [i for i in order[:MOST_FOR] if effects[i] > 0]
     named += [i for i in order[: -MOST_AGAINST - 1 : -1] if effects[i] < 0]
-    indices = [places[i] for i in named]
-    pixels, values = as_shown(train.inputs[indices])
+    every = [(part.inputs[i], int(part.labels[i])) for part in trained for i in range(len(part))]
+    pixels, values = as_shown(torch.stack([every[i][0] for i in named])) if named else ((), ())
     return Influences(
         index=index,
         reading=int(reading),
@@ -83,8 +87,8 @@ def weigh(replay: Replay, index: int, first: int, last: int, interrupted: Interr
         before=before,
         after=after,
         total=sum(effects),
-        indices=tuple(indices),
-        labels=tuple(train.labels[indices].tolist()),
+        indices=tuple(places[i] for i in named),
+        labels=tuple(every[i][1] for i in named),
         steps=tuple(steps[i] for i in named),
         effects=tuple(effects[i] for i in named),
         pixels=pixels,

@@ -48,12 +48,14 @@ def needed_memory(config: TrainingConfig, train_size: int, test_size: int, input
     """The bytes that a run on so many images needs besides them.
 
     Seven times the parameters: weights, gradients, Adam's two moments, and a copy of all but the gradients while it
-    is saved. Then what the layers hold of the largest batch: for training, values and their gradients.
+    is saved. Then what the layers hold of the largest batch: for training, values and their gradients. A pixel that
+    is to be distorted takes four numbers: itself, the two of its place, and what is found there.
     """
     sizes = [inputs, *config.hidden_sizes, outputs]
     parameters = sum((before + 1) * after for before, after in pairwise(sizes))
     rows = max(2 * min(config.batch_size, train_size), min(config.test_batch_size, test_size))
-    return torch.float32.itemsize * (7 * parameters + rows * sum(sizes))
+    distorted = 4 * inputs * min(config.batch_size, train_size) * (config.augment != "none")
+    return torch.float32.itemsize * (7 * parameters + rows * sum(sizes) + distorted)
 
 
 def require_memory(config: TrainingConfig, dataset: Dataset, device: torch.device) -> None:

@@ -131,16 +131,13 @@ def copied(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
 
-def step_details(
-    state: TrainingState, examples: Examples, rows: Tensor, before: dict[str, Tensor], loss_fn: nn.Module
-) -> StepTaken:
-    """What the last step did: it was taken on those rows of `examples`, from the parameters `before`."""
-    model, raw, labels = state.model, examples.inputs[rows], examples.labels[rows]
-    inputs, targets = state.as_taken(raw), labels.to(state.device)
+def step_details(state: TrainingState, batch: Examples, before: dict[str, Tensor], loss_fn: nn.Module) -> StepTaken:
+    """What the last step did: it was taken on that batch of raw inputs, from the parameters `before`."""
+    model, inputs, targets = state.model, state.as_taken(batch.inputs), batch.labels.to(state.device)
     with evaluating(model):
         logits = torch.func.functional_call(model, before, (inputs,))
         loss, loss_after = float(loss_fn(logits, targets)), float(loss_fn(model(inputs), targets))
-    pixels, values = as_shown(raw)
+    pixels, values = as_shown(batch.inputs)
     parameters = dict(model.named_parameters())
     updates = {name: parameter.detach() - before[name] for name, parameter in parameters.items()}
     reading = next((f"{name}.weight" for name in layers_that_read(model, state.shape)), "")
@@ -148,7 +145,7 @@ def step_details(
         epoch=state.epoch + 1,
         batch=state.totals.batches,
         learning_rate=float(state.optimizer.param_groups[0]["lr"]),
-        labels=tuple(labels.tolist()),
+        labels=tuple(batch.labels.tolist()),
         pixels=pixels,
         logits=tuple(map(tuple, logits.tolist())),
         loss=loss,

@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..events import BatchFinished, BatchSkipped, LearningRateChanged, StepTaken
 from . import random_numbers
 from .checkpoint import put
-from .data.batches import Dataset
+from .data.batches import Dataset, ShuffledBatches
 from .device import choose_device
 from .fit import prepare, run_test, tests_of
 from .loops import take_steps
@@ -79,7 +79,7 @@ class Replay:
     def _iterate(self) -> None:
         """Draws the order of the epoch under way."""
         self.state.shuffle.set_state(self.state.shuffle_state)
-        self._loader.skip = self.state.totals.batches
+        self._loader.epoch, self._loader.skip = self.state.epoch, self.state.totals.batches
         self._batches: Iterator[tuple[Tensor, Tensor]] = iter(self._loader)
 
     @contextmanager
@@ -105,7 +105,7 @@ class Replay:
             under_way, totals = self._loader.under_way, state.totals
             if loss is None or under_way is None:
                 return None
-            details = step_details(state, self.dataset.train, under_way.rows.cpu(), before, self.loss_fn)
+            details = step_details(state, under_way.last, before, self.loss_fn)
         batch = BatchFinished(
             epoch=state.epoch + 1,
             batch=totals.batches,
@@ -129,7 +129,7 @@ class Replay:
         """The batch that was trained on last, inputs and targets, as the model takes them."""
         under_way = self._loader.under_way
         assert under_way is not None
-        return self._loader.fetch(under_way.rows)
+        return self._loader.as_taken(under_way.last)
 
     def prepare_batch(self) -> bool:
         """Does what comes before the next batch: ends an epoch, and does what a hand did; whether that skipped it."""
@@ -137,17 +137,17 @@ class Replay:
             self._end_epoch()
         return self._apply_changes()
 
-    def train_until(self, step: int, look: Callable[[Tensor | None], bool]) -> None:
+    def train_until(self, step: int, look: Callable[[ShuffledBatches | None], bool]) -> None:
         """Trains to that step, one batch at a time, as long as `look` says so.
 
-        It is called after each batch, with the numbers of its examples, int64, shape (batch,), on the CPU; with None
-        where the batch was skipped.
+        It is called after each batch with the iteration that the batch is the last one of; with None where the batch
+        was skipped.
         """
         with self.own_random_numbers():
             going_on = True
             while going_on and self.state.step < step:
                 trained, under_way = self._train_to(self.state.step + 1) is not None, self._loader.under_way
-                going_on = look(under_way.rows.cpu() if trained and under_way else None)
+                going_on = look(under_way if trained else None)
 
     # From one state to the next
 

@@ -15,6 +15,7 @@ from ..config import TrainingConfig
 from ..errors import UserError
 from ..events import Detail
 from . import random_numbers, user_model
+from .data.augment import make_distortion
 from .data.batches import Dataset, Normaliser
 from .device import choose_device
 from .loops import TestResult, Totals
@@ -32,7 +33,8 @@ class TrainingState:
     each epoch's images; `shuffle_state` is its state at the start of the epoch under way, from which the same
     order is drawn again.
 
-    Raises UserError where the device that is asked for cannot be used, or has too little memory.
+    Raises UserError where the device that is asked for cannot be used, or has too little memory, and where a table is
+    to be distorted.
     """
 
     def __init__(self, config: TrainingConfig, dataset: Dataset) -> None:
@@ -55,6 +57,7 @@ class TrainingState:
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(config, trained, self.schedule)
         self.normalise = dataset.normalise
+        self.distort = make_distortion(config, dataset)
         self._data = facts(dataset)
         self._name = dataset.source or dataset.name
         self.shuffle = torch.Generator().manual_seed(config.seed)

@@ -38,6 +38,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "tanh": {"hidden_sizes": (20,), "activation": "tanh"},
     "smoothed": {"hidden_sizes": (20,), "label_smoothing": 0.2},
     "dropout": {"hidden_sizes": (20,), "dropout": 0.5},
+    "distorted": {"hidden_sizes": (20,), "augment": "elastic"},
+    "distorted, in the plain loop": {"hidden_sizes": (20,), "augment": "affine", "optimizer": "adamw"},
     "the student's": {"model": f"{MODELS}/student.py:MultiLayerPerceptron"},
 }
 

@@ -297,9 +297,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mnist: Path, undisturbed: dict[str, torch.Tensor]) -> None:
+@pytest.mark.parametrize("settings", [{}, {"augment": "elastic", "checkpoint_seconds": 0.0}], ids=["", "distorted"])
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mnist: Path, settings: dict[str, object]) -> None:
+    run(straight := Session(config(mnist, **settings)))  # type: ignore[arg-type]
     chance = random.Random(5)
-    arguments = ["--epochs", 3]
+    arguments = ["--epochs", 3, *(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())]
     for _ in range(3):
         with subprocess.Popen(
             command(mnist, "--no-ui", "--json", *arguments), stdout=subprocess.PIPE, text=True
@@ -314,7 +316,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mnist: Path, undist
         arguments = ["--resume", "latest"]
         latest().read_events()
     subprocess.run(command(mnist, "--no-ui", "--resume", "latest"), check=True, stdout=subprocess.DEVNULL)
-    assert same(weights(latest()), undisturbed)
+    assert straight.folder and straight.folder.path != latest().path
+    assert same(weights(latest()), weights(straight.folder))
     assert epochs_logged(latest()) == [1, 2, 3]
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -56,6 +57,12 @@ normalise = Normaliser((0.1307,), (0.3081,))
 """MNIST's: as the notebook has it, torchvision's `ToTensor` and `Normalize(0.1307, 0.3081)`, to the last bit."""
 
 
+class Distortion(Protocol):
+    """Changes the pictures of a batch, otherwise for each batch of each epoch, both counted from 0."""
+
+    def __call__(self, raw: Tensor, epoch: int, batch: int) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What to train on and what to test on; `notice` says what the user should know of it."""
@@ -93,7 +100,8 @@ class Batches:
     Where they do not, each batch is moved to the `device` that is named.
     Inputs are float32, normalised, of shape (batch, ...) as the examples have it, or of the `shape` that is asked
     for; targets int64, shape (batch,). The last batch may be smaller. With a `generator` (on the CPU) each iteration
-    shuffles anew. The next iteration leaves out its first `skip` batches.
+    shuffles anew, and the inputs are what `distort` makes of them, for the `epoch` that is set, from 0. The next
+    iteration leaves out its first `skip` batches.
     """
 
     def __init__(
@@ -104,11 +112,13 @@ class Batches:
         normalise: Normaliser = normalise,
         shape: tuple[int, ...] | None = None,
         device: torch.device | None = None,
+        distort: Distortion | None = None,
     ) -> None:
         self.examples = examples
         self.batch_size = batch_size
         self.generator = generator
-        self.skip = 0
+        self.distort = distort
+        self.epoch = self.skip = 0
         self.under_way: ShuffledBatches | None = None
         """The last iteration that shuffled."""
         self._rows = examples.inputs.flatten(1)
@@ -133,16 +143,17 @@ class Batches:
         inputs, labels = self.examples.inputs, self.examples.labels
         for start in range(skip * self.batch_size, len(inputs), self.batch_size):
             batch = slice(start, start + self.batch_size)
-            yield self._as_taken(inputs[batch], labels[batch])
+            yield self.as_taken(Examples(inputs[batch], labels[batch]).to(self._device))
 
-    def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch of the examples whose numbers `rows` holds, int64, shape (batch,)."""
+    def pick(self, rows: Tensor) -> Examples:
+        """The examples whose numbers `rows` holds, int64, shape (batch,), on the device."""
         # On rows of bytes this is several times as fast as `inputs[rows]`.
         raw = self._rows.index_select(0, rows).view(self._raw_shape)
-        return self._as_taken(raw, self.examples.labels.index_select(0, rows))
+        return Examples(raw.to(self._device), self.examples.labels.index_select(0, rows).to(self._device))
 
-    def _as_taken(self, raw: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return self._normalise(raw.to(self._device)).view(self._shape), labels.to(self._device)
+    def as_taken(self, batch: Examples) -> tuple[Tensor, Tensor]:
+        """A batch as the model takes it, from a raw one on the device."""
+        return self._normalise(batch.inputs).view(self._shape), batch.labels
 
 
 class ShuffledBatches(Iterator[tuple[Tensor, Tensor]]):
@@ -151,6 +162,7 @@ class ShuffledBatches(Iterator[tuple[Tensor, Tensor]]):
     def __init__(self, loader: Batches, order: Tensor, place: int = 0) -> None:
         self.loader = loader
         self.place = place
+        self._epoch = loader.epoch
         self._order = order
         self._rows: tuple[Tensor, ...] = torch.split(order, loader.batch_size)
 
@@ -158,7 +170,15 @@ class ShuffledBatches(Iterator[tuple[Tensor, Tensor]]):
         if self.place >= len(self._rows):
             raise StopIteration
         self.place += 1
-        return self.loader.fetch(self._rows[self.place - 1])
+        return self.loader.as_taken(self.last)
+
+    @property
+    def last(self) -> Examples:
+        """The last batch that was fetched, raw, as it was trained on: distorted, where that was asked for."""
+        batch = self.loader.pick(self.rows)
+        if self.loader.distort is None:
+            return batch
+        return Examples(self.loader.distort(batch.inputs, self._epoch, self.place - 1), batch.labels)
 
     @property
     def rows(self) -> Tensor:

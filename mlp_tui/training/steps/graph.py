@@ -109,7 +109,7 @@ class GraphedSteps:
         def work() -> list[Tensor]:
             optimizer.given_rates = iter(self._rates.unbind())
             try:
-                batches = (loader.fetch(rows) for rows in self._rows.unbind())
+                batches = (loader.as_taken(loader.pick(rows)) for rows in self._rows.unbind())
                 losses, correct, _ = take_steps(model, batches, GROUP, self._loss_fn, optimizer)
             finally:
                 optimizer.given_rates = None

@@ -13,12 +13,13 @@ from .by_hand import Layer, StepsByHand
 from .graph import GraphedSteps
 
 
-def plan(model: nn.Module, loss_fn: nn.Module, optimizer: optim.Optimizer) -> Steps | None:
+def plan(model: nn.Module, loss_fn: nn.Module, optimizer: optim.Optimizer, distorted: bool = False) -> Steps | None:
     """A way to the numbers of `loops.take_steps`, within rounding, that is faster; None where there is none.
 
     There is one for a MultiLayerPerceptron, or an nn.Sequential of Flatten, Linear and ReLU, with cross entropy
     and our Adam, on a CPU (StepsByHand) or a CUDA GPU (GraphedSteps): for these types exactly, not for what is
     derived from them, and as long as nothing else was hung on them. It is for these very objects, as they are now.
+    What is launched as one gathers pictures as they are: it is not for those that are to be `distorted`.
     """
     layers = layers_of(model)
     if not layers or type(loss_fn) is not nn.CrossEntropyLoss or type(optimizer) is not Adam or not optimizer.is_plain:
@@ -42,7 +43,7 @@ def plan(model: nn.Module, loss_fn: nn.Module, optimizer: optim.Optimizer) -> St
         return None
     if device.type == "cpu":
         return StepsByHand(layers, loss_fn, optimizer)
-    return GraphedSteps(model, loss_fn, optimizer) if device.type == "cuda" else None
+    return GraphedSteps(model, loss_fn, optimizer) if device.type == "cuda" and not distorted else None
 
 
 def layers_of(model: nn.Module) -> list[Layer]:
