@@ -55,6 +55,7 @@ def test_help_names_every_option_and_says_what_it_does() -> None:
     [
         (["--epochs", "0"], "mlp-tui: --epochs must be at least 1, not 0.\n"),
         (["--json"], "mlp-tui: --json is for the headless mode: add --no-ui.\n"),
+        (["--no-ui", "--pace", "30"], "mlp-tui: --pace is for the dashboard: it does not go with --no-ui.\n"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], complaint: str) -> None:
@@ -62,7 +63,9 @@ def test_wrong_usage_is_one_sentence_and_exit_code_2(arguments: list[str], compl
     assert (done.returncode, done.stdout, done.stderr) == (2, "", complaint)
 
 
-@pytest.mark.parametrize("arguments", [["--epoch", "3"], ["--epochs", "many"], ["--schedule", "cosine"], ["run"]])
+@pytest.mark.parametrize(
+    "arguments", [["--epoch", "3"], ["--epochs", "many"], ["--schedule", "cosine"], ["--pace", "7"], ["run"]]
+)
 def test_an_option_that_does_not_exist_is_exit_code_2(arguments: list[str]) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")

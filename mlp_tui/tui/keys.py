@@ -40,7 +40,7 @@ KEYS: list[BindingType] = [
     walk("home", "'to_end', -1", "the beginning, the end; anywhere: drag on the bar", "home/end"),
     walk("end", "'to_end', 1"),
     Binding("b", "branch", "Branch", tooltip="a new run from the moment on show, with other settings"),
-    Binding("f", "flips", "Flips", tooltip="what is read otherwise than an epoch before, since when and why"),
+    Binding("f", "flips", "Flips", tooltip="what is read otherwise than an epoch ago, and why"),
     Binding("o", "settings", "Settings", tooltip="the settings of the next run"),
     Binding("c", "compare", "Compare", tooltip="another run's loss behind this one's"),
     Binding("d", "detach", "Detach", tooltip="leave; the run trains on without the dashboard"),

@@ -60,6 +60,7 @@ def controlled(source: Slow) -> Iterator[tuple[RunControl, Callable[[Phase], Non
     def post(message: Message) -> None:
         assert isinstance(message, Emitted)
         control.take(message)
+        control.drawn()
 
     control.worker._post = post
 
@@ -206,3 +207,116 @@ def test_a_step_is_the_batch_after_the_one_under_way() -> None:
         time.sleep(0.05)
         assert control.state.batch.batch == 3
         assert control.phase == "paused"
+
+
+def batches_of(control: RunControl) -> int:
+    return control.state.batch.batch if control.state.batch else 0
+
+
+def wait_for(true: Callable[[], object]) -> float:
+    """Waits until something is true; the seconds that it took."""
+    started = time.monotonic()
+    while not true():
+        assert time.monotonic() < started + 10
+        time.sleep(0.002)
+    return time.monotonic() - started
+
+
+def test_the_training_keeps_the_pace_that_is_set() -> None:
+    source = Slow()
+    source.batches.release(10_000)
+    with controlled(source) as (control, reach):
+        reach("ready")
+        for _ in range(4):
+            control.change_pace(-1)
+        assert control.state.pace == 10
+        control.start()
+        assert 0.7 < wait_for(lambda: batches_of(control) >= 10) < 3
+        control.change_pace(1)
+        before = batches_of(control)
+        assert 0.7 < wait_for(lambda: batches_of(control) >= before + 30) < 3
+        for _ in range(5):  # no further than full speed
+            control.change_pace(1)
+        assert control.state.pace == 0
+        before = batches_of(control)
+        assert wait_for(lambda: batches_of(control) >= before + 1000) < 3
+
+
+@pytest.mark.parametrize("what", ["pause", "stop", "pace", "question"])
+def test_nothing_waits_for_a_slow_batch(what: str) -> None:
+    source = Slow()
+    source.batches.release(10_000)
+    with controlled(source) as (control, reach):
+        reach("ready")
+        control.state.pace = 1
+        control.worker.set_pace(1)
+        control.start()
+        wait_for(lambda: batches_of(control) == 2)
+        answered = threading.Event()
+        match what:
+            case "pause":
+                control.pause()
+                control.worker.ask(lambda: answered.set())
+            case "stop":
+                control.stop()
+            case "pace":
+                control.worker.set_pace(0)
+            case "question":
+                control.worker.ask(lambda: answered.set())
+        done = {
+            "pause": answered.is_set,
+            "stop": lambda: control.state.finished,
+            "pace": lambda: batches_of(control) > 100,
+            "question": answered.is_set,
+        }
+        assert wait_for(done[what]) < 0.7
+        assert what != "question" or batches_of(control) == 2
+
+
+def test_what_is_told_of_the_steps_follows_the_pace() -> None:
+    source = Slow()
+    told: list[str] = []
+    source.set_detail = told.append  # type: ignore[assignment]
+    source.batches.release(10_000)
+    with controlled(source) as (control, reach):
+        reach("ready")
+        control.start()
+        for pace, detail in ((0, "groups"), (300, "batches"), (100, "batches"), (30, "steps"), (1, "steps")):
+            control.worker.set_pace(pace)
+            told.clear()
+            wait_for(lambda: told[-1:] == [detail])  # noqa: B023
+
+
+def test_a_batch_in_detail_waits_until_the_one_before_is_drawn() -> None:
+    source = Slow()
+    source.batches.release(10_000)
+    with controlled(source) as (control, reach):
+        reach("ready")
+        post = control.worker._post
+        control.drawn = lambda: None  # type: ignore[method-assign]
+        control.worker.set_pace(30)
+        control.start()
+        wait_for(lambda: batches_of(control) == 1)
+        time.sleep(0.2)
+        assert batches_of(control) == 1
+        control.worker.drawn()
+        wait_for(lambda: batches_of(control) == 2)
+        time.sleep(0.2)
+        assert batches_of(control) == 2
+        control.worker.set_pace(300)
+        wait_for(lambda: batches_of(control) > 10)
+        assert control.worker._post is post
+
+
+def test_the_predictions_after_a_step_come_in_one_message_with_its_batch() -> None:
+    messages: list[tuple[Event, ...]] = []
+    step = (made_up.step_taken(), made_up.predictions(1), made_up.batch(2, 301, 938, 0.3))
+    session = made_up.MadeUpSession([*made_up.opening(), *step, *step])
+    control = RunControl(session, lambda message: messages.append(message.events), pace=30)  # type: ignore[attr-defined]
+    control.begin()
+    control.start()
+    wait_for(lambda: step in messages)
+    control.drawn()
+    wait_for(lambda: messages.count(step) == 2)
+    control.worker.close()
+    assert control.worker.join(10)
