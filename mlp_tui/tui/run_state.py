@@ -231,20 +231,6 @@ class RunState:
         """How much of the training is done, 0 to 1."""
         return self.trained / self.epochs
 
-    @property
-    def seconds_left(self) -> float | None:
-        """The time that the rest of the training and its tests will take at the present speed, or at the pace."""
-        if self.batch is None:
-            return None
-        done = self.batch.batch / self.batch.batches
-        tests = self.epochs - len(self.rows)
-        test_seconds = self.rows[-1].test_seconds if self.rows else 0.0
-        rest = self.epochs - self.batch.epoch + 1 - done
-        seconds = rest * self.batch.seconds / done
-        if self.pace:
-            seconds = max(seconds, rest * self.batches / self.pace)
-        return seconds + tests * test_seconds
-
 
 def mean_since(before: BatchFinished | None, event: BatchFinished) -> float:
     """The mean loss of the batches since the event before: a log does not hold the losses of them all."""

@@ -152,7 +152,7 @@ class ProgressLine(StatusLine):
             return [("Ready. Press ", ""), ("s", "key"), (" to start the training.", "")]
         batch = state.batch
         left = f"Epoch {batch.epoch:>{len(str(state.epochs))}}/{state.epochs} "
-        seconds = state.seconds_left or 0.0
+        seconds = seconds_left(state) or 0.0
         facts = [
             f" batch {batch.batch:>{len(str(batch.batches))}}/{batch.batches}",
             f"{clock(seconds):>6} left",
@@ -234,3 +234,17 @@ def fitting(sentences: Sequence[str], width: int) -> str:
         (text for count in range(len(sentences), 1, -1) if len(text := " ".join(sentences[:count])) <= width),
         sentences[0] if sentences else "",
     )
+
+
+def seconds_left(state: RunState) -> float | None:
+    """The time that the rest of the training and its tests will take at the present speed, or at the pace."""
+    if state.batch is None:
+        return None
+    done = state.batch.batch / state.batch.batches
+    tests = state.epochs - len(state.rows)
+    test_seconds = state.rows[-1].test_seconds if state.rows else 0.0
+    rest = state.epochs - state.batch.epoch + 1 - done
+    seconds = rest * state.batch.seconds / done
+    if state.pace:
+        seconds = max(seconds, rest * state.batches / state.pace)
+    return seconds + tests * test_seconds
