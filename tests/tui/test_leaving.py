@@ -83,9 +83,9 @@ SLOW_SAVE = """
 import sys, time
 import mlp_tui.training.checkpoint as checkpoint
 save = checkpoint.save
-def slow_save(path, contents):
-    time.sleep(3)
-    save(path, contents)
+def slow_save(path, contents, to_disk=True):
+    time.sleep(3 if to_disk else 0)  # a snapshot is not what anybody waits for
+    save(path, contents, to_disk)
 checkpoint.save = slow_save
 from mlp_tui.cli import main
 main()
