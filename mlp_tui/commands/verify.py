@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..training.replay import Replay
     from ..training.state import TrainingState
 
+KINDS = ("losses", "snapshots", "hashes", "files")
+"""The kinds of records, in the order in which they are said."""
+
 IN_A_ROW = 3
 """After so many records that differ, one behind the other, all others will differ too."""
 
@@ -281,7 +284,8 @@ def sentences(found: Found) -> Iterator[str]:
         if found.losses > found.sure:
             until = place(found.losses, found.batches)
             yield f"The losses are the same until {until}, where few bits may not show yet."
-    yield f"Compared and the same: {', '.join(f'{kind} {count:,}' for kind, count in found.same.items()) or 'nothing'}."
+    same = [f"{kind} {found.same[kind]:,}" for kind in KINDS if found.same[kind]]
+    yield f"Compared and the same: {', '.join(same) or 'nothing'}."
     for what in found.changed:
         yield f"{what} was changed or damaged: it is not what the run had then, and later records are."
     for what in found.unreadable:
