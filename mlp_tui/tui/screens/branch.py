@@ -12,6 +12,7 @@ CHANGEABLE = {
     "learning_rate",
     "schedule",
     "dropout",
+    "augment",
     "optimizer",
     "momentum",
     "weight_decay",
