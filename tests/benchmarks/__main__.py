@@ -36,7 +36,7 @@ from mlp_tui.tui.keys import TABS
 
 from .measure import Program, epoch_of, result_of, seconds, side_by_side
 from .notebook import notebook_epoch
-from .programs import DASHBOARD, HEADLESS, HISTORY, NOTEBOOK
+from .programs import DASHBOARD, HEADLESS, HISTORY, NOTEBOOK, PACED
 
 DATA_DIR = default_data_dir()
 RAW = DATA_DIR / "MNIST" / "raw"
@@ -157,6 +157,13 @@ def measure_dashboard() -> None:
         row(f"an epoch under the dashboard, {name}", ours, "s", "headless", headless)
     waits = sorted(keys())
     row(f"a key to the screen while it trains, 95 of {KEYS}", [waits[0], waits[KEYS * 95 // 100 - 1]], "s")
+
+
+def measure_pace() -> None:
+    """What a batch costs that is drawn, in the processor's time, at 30 batches a second."""
+    works = [lambda tab=tab: 1000 * result_of(PACED, tab, size=(160, 48)) for tab in TABS]
+    for tab, costs in zip(TABS, side_by_side(*works, rounds=3), strict=True):
+        row(f"a batch on the screen at 30 a second, 160x48, the tab {tab.title()}", costs, "ms")
 
 
 def keys() -> list[float]:
@@ -323,6 +330,7 @@ MEASURES = {
     "training": measure_training,
     "networks": measure_networks,
     "dashboard": measure_dashboard,
+    "pace": measure_pace,
     "start": measure_start,
     "memory": measure_memory,
     "history": measure_history,

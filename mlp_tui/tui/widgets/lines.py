@@ -1,9 +1,11 @@
 """The base of most widgets: lines of text that are made when something changes, and kept until then."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -72,6 +74,10 @@ class Lines(Widget):
             regions = (self._title_line,)
         super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         return self
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The app's, less the one for a terminal's named colours: there are none here, and it takes long."""
+        return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
 
     def _made(self) -> list[Line]:
         self._base = self.rich_style  # looked up once for all lines: it costs more than a line
